@@ -1,0 +1,1 @@
+"""The HTTP API, its store, its jobs and its webhooks."""

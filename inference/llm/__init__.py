@@ -1,0 +1,1 @@
+"""Dialogue engines: the script engine, and any OpenAI-compatible language model."""

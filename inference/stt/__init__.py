@@ -1,0 +1,1 @@
+"""Speech to text: the Protocol, and the engines that keep it."""

@@ -1,0 +1,1 @@
+"""Text to speech: the Protocol, and the engines that keep it."""

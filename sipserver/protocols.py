@@ -1,0 +1,402 @@
+"""The nouns that all rooms share, and the Protocols by which they meet. Imports nothing of ours but `media.frames`.
+
+`sipserver` needs somebody who keeps the calls (`CallLog`), who knows which agent answers which number
+(`AgentDirectory`) and who talks (`Conversation`); `control_api` needs somebody who places and ends calls (`Dialler`), who
+judges scripts (`AgentChecks`) and who reads a finished call (`Analyst`). `server.py` joins them.
+
+Ids are UUID texts. Times are microseconds since the epoch, UTC. Positions are those of `media.frames`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from media.frames import CallMedia, MediaReport
+
+Variables = Mapping[str, Any]
+
+
+class CallDirection(StrEnum):
+    """Who rang."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class CallStatus(StrEnum):
+    """The statuses of the contract; the last three are final."""
+
+    QUEUED = "queued"
+    RINGING = "ringing"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    NO_ANSWER = "no_answer"
+
+
+class EndedReason(StrEnum):
+    """Why a call ended (CONTRACT, `endedReason`)."""
+
+    AGENT_ENDED = "agent_ended"
+    CUSTOMER_ENDED = "customer_ended"
+    TRANSFERRED = "transferred"
+    MAX_DURATION = "max_duration"
+    SILENCE_TIMEOUT = "silence_timeout"
+    VOICEMAIL = "voicemail"
+    BUSY = "busy"
+    REJECTED = "rejected"
+    INVALID_NUMBER = "invalid_number"
+    NO_ANSWER = "no_answer"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    BLOCKED = "blocked"
+    MEDIA_TIMEOUT = "media_timeout"
+    TRUNK_UNAVAILABLE = "trunk_unavailable"
+    AT_CAPACITY = "at_capacity"
+    NODE_LOST = "node_lost"
+    ERROR = "error"
+
+
+# -- what a call is made with -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """The eight turn settings of the contract, with its defaults. Milliseconds, and probabilities of 0–1."""
+
+    endpoint_delay_ms: int = 100
+    min_turn_ms: int = 50
+    min_interruption_ms: int = 100
+    activation_threshold: float = 0.35
+    post_speech_cooldown_ms: int = 400
+    eot_threshold: float = 0.1
+    speculative_silence_ms: int = 150
+    fallback_silence_ms: int = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceSettings:
+    """After `prompt_after_ms` without a word the next prompt is said; after `end_after` prompts the call ends."""
+
+    prompt_after_ms: int = 8000
+    prompts: tuple[str, ...] = ()
+    end_after: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSettings:
+    """Whether, from when, and in which format a call is recorded."""
+
+    enabled: bool = True
+    after_disclosure: bool = False
+    format: Literal["mp3", "wav", "ogg"] = "mp3"
+    retention_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionField:
+    """One item of `postCallExtractionSchema`."""
+
+    name: str
+    type: Literal["string", "number", "boolean", "date", "enum"]
+    description: str = ""
+    options: tuple[str, ...] = ()
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent as it was when the call began. `script` is the contract's object, already checked."""
+
+    id: str
+    organization_id: str
+    name: str
+    system_prompt: str = ""
+    model_id: str | None = None
+    voice_id: str | None = None
+    voice_speed: float = 1.0
+    voice_stability: float = 0.5
+    turn: TurnSettings = TurnSettings()
+    allow_end_call: bool = True
+    is_active: bool = True
+    summary_enabled: bool = False
+    extraction: tuple[ExtractionField, ...] = ()
+    first_speaker: Literal["user", "agent"] = "user"
+    greeting: str | None = None
+    greeting_enabled: bool = False
+    first_message_uninterruptible: bool = False
+    first_message_delay_ms: int = 0
+    max_call_seconds: int = 600
+    language: str | None = None
+    script: Mapping[str, Any] | None = None
+    disclosure: str | None = None
+    silence: SilenceSettings = SilenceSettings()
+    recording: RecordingSettings = RecordingSettings()
+    timezone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A way to the telephone network.
+
+    `host` is where calls are sent (registrar, proxy or peer), `sources` what calls may come from: addresses, CIDR
+    blocks or names. `username`/`password` answer the trunk's own challenges only.
+    """
+
+    id: str
+    organization_id: str
+    mode: Literal["registration", "ip_allowlist"]
+    host: str
+    port: int = 5060
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    sources: tuple[str, ...] = ()
+    outbound_proxy: str | None = None
+    username: str | None = None
+    auth_user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where an inbound call goes: the number that was called and its agent (None: the number has none).
+
+    `not_ready` holds the problems that keep the agent from serving; it then only takes a message.
+    """
+
+    phone_number_id: str
+    number: str
+    organization_id: str
+    trunk: Trunk
+    agent: Agent | None
+    not_ready: tuple[str, ...] = ()
+    record_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DialOrder:
+    """An outbound call whose row says `dialing` already (at most once: ADR on outbound dialling)."""
+
+    call_id: str
+    organization_id: str
+    agent: Agent
+    phone_number_id: str
+    from_number: str
+    to: str
+    trunk: Trunk
+    variables: Variables = field(default_factory=dict)
+    ring_timeout_seconds: int = 60
+
+
+# -- what is kept of a call ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class InboundCall:
+    """An INVITE that was taken: the row that `CallLog.begin` writes, with status `ringing`."""
+
+    call_id: str
+    route: Route
+    customer_number: str
+    sip_call_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One item of the transcript. `text` is what was said, for the agent what was *heard* of it. Milliseconds of the recording."""
+
+    role: Literal["user", "assistant"]
+    text: str
+    start_ms: int
+    end_ms: int
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that went wrong in a call and did not end it, for `problems` on the call's resource."""
+
+    at: int
+    part: Literal["sip", "stt", "llm", "tts", "tool", "webhook", "media"]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEvent:
+    """Something to show while a call runs (`/v1/calls/{id}/events`, `antiphon calls tail`); nothing depends on it.
+
+    kind: `status`, `sip` (a message of the ladder: direction, summary), `speech` (who: user or agent, on: bool),
+    `partial` (text), `utterance` (role, text, interrupted), `digit`, `barge_in`, `turn` (latencyMs), `latency`, `problem`.
+    """
+
+    kind: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationEnd:
+    """What a conversation came to. `reason` is None when the far end or the network ended it."""
+
+    reason: EndedReason | None
+    captured: Variables = field(default_factory=dict)
+    turn_count: int = 0
+    turn_latencies_ms: tuple[int, ...] = ()
+    opt_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnd:
+    """The last word on a call; `CallLog.ended` writes it together with the jobs that follow (outbox)."""
+
+    status: CallStatus
+    reason: EndedReason
+    at: int
+    sip_code: int | None = None
+    sip_reason: str | None = None
+    media: MediaReport | None = None
+    conversation: ConversationEnd | None = None
+
+
+class CallLog(Protocol):
+    """Who keeps the calls. Every write is durable when it returns; a call that is final stays as it is."""
+
+    async def begin(self, call: InboundCall) -> None:
+        """Write an inbound call's row, status `ringing`."""
+
+    async def ringing(self, call_id: str, sip_call_id: str, at: int) -> None:
+        """An outbound call got its first 18x."""
+
+    async def answered(self, call_id: str, sip_call_id: str, at: int) -> None:
+        """The call is `in_progress`; `at` is `startedAt`."""
+
+    async def utterance(self, call_id: str, item: Utterance) -> None:
+        """Append to the transcript."""
+
+    async def captured(self, call_id: str, values: Variables) -> None:
+        """Keep what the conversation has learnt so far, so that it survives a crash."""
+
+    async def problem(self, call_id: str, problem: Problem) -> None:
+        """Append to the call's problems."""
+
+    async def ended(self, call_id: str, end: CallEnd) -> None:
+        """Make the call final, and queue analysis and webhook in the same transaction."""
+
+    def publish(self, call_id: str, event: LiveEvent) -> None:
+        """Show something to whoever watches. Never blocks, never fails."""
+
+    def recording_path(self, call_id: str) -> str:
+        """Where the call's WAV is written."""
+
+    def accepting(self) -> str | None:
+        """None while calls can be kept; else the sentence that says why not (disk full, store down)."""
+
+
+class AgentDirectory(Protocol):
+    """Which trunks are known and which agent answers which number. Answers from memory: it is asked for every INVITE."""
+
+    def trunks_of(self, host: str) -> Sequence[Trunk]:
+        """The trunks that calls from this source address may belong to; empty for an unknown source."""
+
+    async def route(self, called: str, trunks: Sequence[Trunk]) -> Route | None:
+        """The number that was called, on one of these trunks; None when there is no such number."""
+
+
+# -- who talks ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCall:
+    """An answered call, as its conversation sees it. `media` is connected: position 0 was the answer."""
+
+    id: str
+    direction: CallDirection
+    agent: Agent
+    customer_number: str
+    agent_number: str
+    variables: Variables
+    media: CallMedia
+    not_ready: tuple[str, ...] = ()
+
+
+class Conversation(Protocol):
+    """Talks on one call until there is no more to say; cancelled when the far end hangs up."""
+
+    async def run(self, call: LiveCall) -> ConversationEnd:
+        """Returns when the agent ends the call (we then send BYE). Only a defect of ours raises.
+
+        When it is cancelled (the peer's BYE, a failed media process) it puts down what was heard so far and raises
+        CancelledError; `result` then tells what it had come to.
+        """
+
+    def result(self) -> ConversationEnd:
+        """What the conversation has come to so far; also after `run` was cancelled. `reason` None if undecided."""
+
+
+class Conversations(Protocol):
+    """Makes conversations: one for each call."""
+
+    def create(self, call: LiveCall) -> Conversation:
+        """A conversation that has not begun."""
+
+
+# -- what the HTTP side asks of the others ---------------------------------------------------------------------------------
+
+
+class Dialler(Protocol):
+    """Places calls and ends them."""
+
+    async def dial(self, order: DialOrder) -> None:
+        """Place the call and see it through to its end; everything is told to the `CallLog`, nothing is raised for a call that failed."""
+
+    async def hang_up(self, call_id: str) -> bool:
+        """End a live call (BYE, or CANCEL while it rings) as `agent_ended` / `canceled`. False if it is not live here."""
+
+    def capacity(self) -> int:
+        """How many more calls this node would take now; 0 when draining or full."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptProblem:
+    """What is wrong with a script, and where: a path such as `steps.confirm.listen.0.hear.1`."""
+
+    where: str
+    message: str
+
+
+class AgentChecks(Protocol):
+    """Whether an agent can serve a call with the engines of this installation."""
+
+    async def script(self, script: Mapping[str, Any]) -> Sequence[ScriptProblem]:
+        """Every problem of a script: shape, unknown or unreachable steps, unparsable phrases, words that cannot be pronounced."""
+
+    async def readiness(self, agent: Agent) -> Sequence[str]:
+        """Why the agent cannot serve now, a sentence each; empty when it is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedCall:
+    """What an analyst reads."""
+
+    call_id: str
+    agent: Agent
+    transcript: Sequence[Utterance]
+    captured: Variables
+    variables: Variables
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """`summary` None where none was asked for; extractions by field name, JSON values."""
+
+    summary: str | None
+    extractions: Variables
+
+
+class Analyst(Protocol):
+    """Reads a finished call: captured values and a plain extract, or a language model's structured output."""
+
+    async def analyse(self, call: FinishedCall) -> Analysis:
+        """Raises OSError when the engine cannot be reached; the job is then retried, and at last done without it."""
