@@ -1,0 +1,54 @@
+# Antiphon. `make demo` shows it, `make test` proves it; both set up what they need.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+PEERS  := sip-tester baresip-core tshark ffmpeg flite
+CODE   := sipserver media inference control_api
+
+.PHONY: help setup demo test check format bench peers wheel clean
+
+help:
+	@echo "make setup   the virtual environment in $(VENV) (again at any time)"
+	@echo "make demo    a call on this machine: a caller rings, an agent answers"
+	@echo "make test    every test, with the real SIP peers where this is root"
+	@echo "make check   ruff, mypy --strict, import-linter"
+	@echo "make bench   the media plane's figures"
+
+setup: $(READY)
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Antiphon needs Python 3.11 or newer ($(PYTHON) is older; make PYTHON=python3.12 …)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "No virtual environment: on Debian, apt-get install python3-venv"; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,demo]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps silero-vad
+	@touch $@
+
+demo: setup
+	$(BIN)/antiphon demo
+
+# Real peers come from Debian; without root the tests that need them are skipped, and counted.
+peers:
+	@sh docker/peers.sh $(PEERS)
+
+test: setup peers
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	$(BIN)/antiphon bench media
+
+wheel: setup
+	$(BIN)/python -m build --wheel --outdir dist
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
