@@ -1,0 +1,157 @@
+"""The one HTTP client for URLs that a user gave: it cannot be talked into reaching this house's own network.
+
+A name is resolved here, every address it has is judged, and the connection goes to the judged address (not to a second,
+perhaps different, resolution), with the name in Host and SNI. Public addresses over https pass; private, loopback, link-local
+and other special ones, and http, only where the operator's `egress.allow` names them. Redirects are never followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+MAX_ANSWER = 64 * 1024
+
+
+class EgressRefused(Exception):
+    """This URL may not be reached; the text says why."""
+
+
+class EgressFailed(Exception):
+    """The other side could not be reached, or did not answer in time; the text says what happened, without the URL's query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: the status and the first 64 KiB of the body."""
+
+    status: int
+    body: bytes
+
+
+class EgressPolicy:
+    """What `egress.allow` says: addresses and CIDR blocks, or host names, that may be private and may speak http."""
+
+    def __init__(self, allow: Sequence[str]) -> None:
+        """Raises ValueError for an entry that is neither a network nor a host name."""
+        self._networks = []
+        self._hosts = set()
+        for entry in allow:
+            try:
+                self._networks.append(ipaddress.ip_network(entry, strict=False))
+            except ValueError:
+                if not entry or "/" in entry or " " in entry:
+                    raise ValueError(f"egress.allow: {entry!r} is no address, CIDR block or host name") from None
+                self._hosts.add(entry.lower().rstrip("."))
+
+    def check_url(self, url: str) -> str | None:
+        """The sentence that refuses a URL as it stands (before its name is resolved); None when it may be tried."""
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            return "must be a URL"
+        if not host or parts.scheme not in ("https", "http"):
+            return "must be an https URL"
+        if parts.username or parts.password:
+            return "must not carry credentials"
+        literal = _literal(host)
+        if literal is not None:
+            return self._judge(literal, host, parts.scheme)
+        if parts.scheme == "http" and host.lower() not in self._hosts and not self._networks:
+            return "must be an https URL; http only to what the setting egress.allow names"
+        return None
+
+    def pick(self, addresses: Sequence[Address], host: str, scheme: str) -> Address:
+        """The address to connect to. Raises EgressRefused unless *every* address of the name may be reached."""
+        for address in addresses:
+            refusal = self._judge(address, host, scheme)
+            if refusal is not None:
+                raise EgressRefused(f"{host}: {refusal}")
+        return addresses[0]
+
+    def _judge(self, address: Address, host: str, scheme: str) -> str | None:
+        mapped = getattr(address, "ipv4_mapped", None)
+        address = mapped or address
+        named = host.lower().rstrip(".") in self._hosts or any(address in network for network in self._networks)
+        if named:
+            return None
+        if not address.is_global or address.is_multicast:
+            return "is a private address; the setting egress.allow must name it"
+        return None if scheme == "https" else "must be an https URL; http only to what the setting egress.allow names"
+
+
+class Egress:
+    """Sends requests under a policy. One per server; `aclose` at the end."""
+
+    def __init__(self, policy: EgressPolicy, timeout: float = 15.0) -> None:
+        self._policy = policy
+        self._timeout = timeout
+        self._client = httpx.AsyncClient(
+            timeout=timeout, follow_redirects=False, trust_env=False, limits=httpx.Limits(max_connections=50)
+        )
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """POST `body`. Raises EgressRefused, or EgressFailed when nothing came back in time."""
+        refusal = self._policy.check_url(url)
+        if refusal is not None:
+            raise EgressRefused(refusal)
+        target = httpx.URL(url)
+        try:
+            async with asyncio.timeout(self._timeout):
+                address = self._policy.pick(await _resolve(target.host, target.port), target.host, target.scheme)
+                return await self._send(target, address, body, headers)
+        except TimeoutError:
+            raise EgressFailed(f"no answer within {self._timeout:g} s") from None
+        except (httpx.HTTPError, OSError) as error:
+            raise EgressFailed(f"{type(error).__name__}: {error}") from None
+
+    async def _send(self, target: httpx.URL, address: Address, body: bytes, headers: Mapping[str, str]) -> Answer:
+        request = self._client.build_request(
+            "POST",
+            target.copy_with(host=str(address)),
+            content=body,
+            headers={**headers, "Host": target.netloc.decode("ascii")},
+            extensions={"sni_hostname": target.host},
+        )
+        response = await self._client.send(request, stream=True)
+        try:
+            return Answer(response.status_code, await _first(response, MAX_ANSWER))
+        finally:
+            await response.aclose()
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._client.aclose()
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+async def _resolve(host: str, port: int | None) -> Sequence[Address]:
+    literal = _literal(host)
+    if literal is not None:
+        return [literal]
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port or 443, type=socket.SOCK_STREAM)
+    return [ipaddress.ip_address(item[4][0]) for item in found]
+
+
+async def _first(response: httpx.Response, size: int) -> bytes:
+    body = b""
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) >= size:
+            break
+    return body[:size]
