@@ -1,0 +1,187 @@
+"""The header fields of a message: ordered lines, looked up by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar, cast
+
+from sipserver.message.error import MessageError
+from sipserver.message.grammar import is_token, one_line, split_list
+
+T = TypeVar("T")
+
+COMPACT = {
+    "a": "accept-contact",
+    "b": "referred-by",
+    "c": "content-type",
+    "d": "request-disposition",
+    "e": "content-encoding",
+    "f": "from",
+    "i": "call-id",
+    "j": "reject-contact",
+    "k": "supported",
+    "l": "content-length",
+    "m": "contact",
+    "n": "identity-info",
+    "o": "event",
+    "r": "refer-to",
+    "s": "subject",
+    "t": "to",
+    "u": "allow-events",
+    "v": "via",
+    "x": "session-expires",
+    "y": "identity",
+}
+"""The one-letter names of the IANA registry."""
+
+_LIST_NAMES = """
+    accept accept-contact accept-encoding accept-language alert-info allow allow-events call-info contact content-encoding
+    content-language diversion error-info feature-caps geolocation history-info in-reply-to p-access-network-info
+    p-asserted-identity p-associated-uri p-called-party-id p-early-media p-preferred-identity p-visited-network-id path
+    proxy-require reason record-route reject-contact request-disposition require resource-priority route security-client
+    security-server security-verify service-route supported unsupported user-to-user via warning
+    """
+LISTS = frozenset(_LIST_NAMES.split())
+"""Header fields whose value is a comma list. All others, and unknown ones, are opaque lines."""
+
+_SPELLINGS = """
+    Via From To Call-ID CSeq Contact Max-Forwards Route Record-Route Content-Type Content-Length Allow Supported Require
+    Proxy-Require Unsupported Accept Expires User-Agent Server Session-Expires Min-SE P-Asserted-Identity
+    P-Preferred-Identity Privacy Diversion Subject Date Timestamp Organization Reason Refer-To Referred-By Event
+    Subscription-State Authorization Proxy-Authorization WWW-Authenticate Proxy-Authenticate Accept-Encoding
+    Accept-Language Content-Disposition MIME-Version Warning Retry-After Allow-Events RSeq RAck User-to-User
+    """
+KEYS = {spelling: spelling.lower() for spelling in _SPELLINGS.split()} | COMPACT
+"""Keys of the names as they are mostly written; `key_of` knows the rest."""
+
+
+def key_of(name: str) -> str:
+    """The name by which a header field is looked up: lower case, compact forms spelled out."""
+    key = KEYS.get(name)
+    if key is None:
+        key = name.lower()
+        key = COMPACT.get(key, key)
+    return key
+
+
+class Headers:
+    """Header fields in their order, names as written. Lookups ignore case and know the compact forms.
+
+    Typed views of a message (`Request.via` and so on) are kept here until their header changes.
+    """
+
+    __slots__ = ("_index", "_lines", "_views")
+
+    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
+        self._lines: list[tuple[str, str]] = []
+        self._index: dict[str, list[str]] = {}
+        self._views: dict[str, object] = {}
+        for name, value in items:
+            self.add(name, value)
+
+    @classmethod
+    def of_lines(cls, lines: list[tuple[str, str]], index: dict[str, list[str]]) -> Headers:
+        """From what the parser found: `index` holds the values of `lines` by key. Nothing is checked."""
+        headers = cls.__new__(cls)
+        headers._lines, headers._index, headers._views = lines, index, {}
+        return headers
+
+    def get(self, name: str) -> str | None:
+        """The value of the first line of this name, a comma list unsplit; None where there is none."""
+        values = self._index.get(key_of(name))
+        return values[0] if values else None
+
+    def lines(self, name: str) -> list[str]:
+        """The values of all lines of this name, comma lists unsplit."""
+        return list(self._index.get(key_of(name), ()))
+
+    def all(self, name: str) -> list[str]:
+        """Every element of every line for comma-list headers, every line for the others. Values are byte-exact."""
+        key = key_of(name)
+        values = self._index.get(key, ())
+        return [element for value in values for element in split_list(value)] if key in LISTS else list(values)
+
+    def add(self, name: str, value: str) -> None:
+        """Append a line. Raises MessageError for a name that is no token and for line breaks in the value."""
+        line = _line(name, value)
+        self._lines.append(line)
+        self._index.setdefault(key_of(name), []).append(line[1])
+        self._views.clear()
+
+    def insert(self, name: str, value: str) -> None:
+        """Put a line before the first of its name, or before all others: how a Via is pushed."""
+        line, key = _line(name, value), key_of(name)
+        at = next((i for i, (old, _) in enumerate(self._lines) if key_of(old) == key), 0)
+        self._lines.insert(at, line)
+        self._index.setdefault(key, []).insert(0, line[1])
+        self._views.clear()
+
+    def set(self, name: str, value: str) -> None:
+        """Make this the only line of its name, in the place of the first, else at the end."""
+        line, key = _line(name, value), key_of(name)
+        if key not in self._index:
+            self.add(name, value)
+            return
+        at = next(i for i, (old, _) in enumerate(self._lines) if key_of(old) == key)
+        self._lines = [
+            line if i == at else old for i, old in enumerate(self._lines) if i == at or key_of(old[0]) != key
+        ]
+        self._index[key] = [line[1]]
+        self._views.clear()
+
+    def replace(self, name: str, values: list[str]) -> None:
+        """Give the lines of this name new values, one each and in their places."""
+        key = key_of(name)
+        places = [i for i, (old, _) in enumerate(self._lines) if key_of(old) == key]
+        for i, value in zip(places, values, strict=True):
+            self._lines[i] = _line(self._lines[i][0], value)
+        self._index[key] = [self._lines[i][1] for i in places]
+        self._views.clear()
+
+    def remove(self, name: str) -> None:
+        """Drop every line of this name."""
+        key = key_of(name)
+        if self._index.pop(key, None) is not None:
+            self._lines = [line for line in self._lines if key_of(line[0]) != key]
+            self._views.clear()
+
+    def copy(self) -> Headers:
+        """An independent copy."""
+        return Headers.of_lines(list(self._lines), {key: list(values) for key, values in self._index.items()})
+
+    def items(self) -> list[tuple[str, str]]:
+        """Names as written and values, line by line."""
+        return list(self._lines)
+
+    def view(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` returned the first time since the last change; for the typed views of a message."""
+        try:
+            return cast(T, self._views[name])
+        except KeyError:
+            value = self._views[name] = make()
+            return value
+
+    def __contains__(self, name: str) -> bool:
+        return key_of(name) in self._index
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __eq__(self, other: object) -> bool:
+        """The same fields in the same order; Content-Length does not count, for the body has one."""
+        return isinstance(other, Headers) and self._comparable() == other._comparable()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Headers({self._lines!r})"
+
+    def _comparable(self) -> list[tuple[str, str]]:
+        keyed = [(key_of(name), value) for name, value in self._lines]
+        return [line for line in keyed if line[0] != "content-length"]
+
+
+def _line(name: str, value: str) -> tuple[str, str]:
+    if not is_token(name):
+        raise MessageError(f"{name[:80]!r} cannot be the name of a header.", 0)
+    return name, one_line(value).strip(" \t")

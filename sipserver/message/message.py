@@ -1,0 +1,116 @@
+"""Requests and responses. What their headers mean is read on demand, once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sipserver.message.error import MessageError
+from sipserver.message.fields import CSeq, NameAddr, Via
+from sipserver.message.grammar import is_token, one_line, split_list
+from sipserver.message.headers import Headers
+
+F = TypeVar("F")
+
+_URI = re.compile(r"[^\s<>\"\x00-\x1f\x7f]+")
+
+
+class _Views:
+    """The typed headers that requests and responses share. Each raises MessageError (400) where it is missing or malformed."""
+
+    __slots__ = ()
+
+    headers: Headers
+
+    @property
+    def vias(self) -> list[Via]:
+        """All hops, the topmost first."""
+        return self.headers.view("vias", lambda: [Via.parse(value) for value in self.headers.all("via")])
+
+    @property
+    def via(self) -> Via:
+        """The topmost hop: who sent this, or, in a response, we."""
+        return self.headers.view("via", lambda: Via.parse(split_list(self._only("via"))[0]))
+
+    @property
+    def from_(self) -> NameAddr:
+        """Who made the request."""
+        return self._field("from", NameAddr.parse)
+
+    @property
+    def to(self) -> NameAddr:
+        """Who it is for."""
+        return self._field("to", NameAddr.parse)
+
+    @property
+    def call_id(self) -> str:
+        """The Call-ID, byte-exact."""
+        return self._only("call-id")
+
+    @property
+    def cseq(self) -> CSeq:
+        """The CSeq."""
+        return self._field("cseq", CSeq.parse)
+
+    @property
+    def contacts(self) -> list[NameAddr]:
+        """The Contacts; empty where there are none."""
+        return self.headers.view("contacts", lambda: [NameAddr.parse(value) for value in self.headers.all("contact")])
+
+    @property
+    def routes(self) -> list[str]:
+        """The Route set, each value byte-exact."""
+        return self.headers.all("route")
+
+    @property
+    def record_routes(self) -> list[str]:
+        """The Record-Route set, topmost first, each value byte-exact."""
+        return self.headers.all("record-route")
+
+    def _field(self, key: str, parse: Callable[[str], F]) -> F:
+        return self.headers.view(key, lambda: parse(self._only(key)))
+
+    def _only(self, key: str) -> str:
+        value = self.headers.get(key)
+        if not value:
+            raise MessageError(f"There is no {key} header.")
+        return value
+
+
+@dataclass(slots=True)
+class Request(_Views):
+    """A request. `uri` is the Request-URI as on the wire; `bytes(request)` is the wire form, Content-Length added."""
+
+    method: str
+    uri: str
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = b""
+
+    def __bytes__(self) -> bytes:
+        if not is_token(self.method) or _URI.fullmatch(self.uri) is None:
+            raise MessageError(f"{self.method[:80]!r} {self.uri[:80]!r} cannot be a request line.", 0)
+        return _wire(f"{self.method} {self.uri} SIP/2.0", self.headers, self.body)
+
+
+@dataclass(slots=True)
+class Response(_Views):
+    """A response. `bytes(response)` is the wire form, Content-Length added."""
+
+    status: int
+    reason: str
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = b""
+
+    def __bytes__(self) -> bytes:
+        if not 100 <= self.status <= 699:
+            raise MessageError(f"There is no status {self.status}.", 0)
+        return _wire(f"SIP/2.0 {self.status} {one_line(self.reason)}", self.headers, self.body)
+
+
+def _wire(start: str, headers: Headers, body: bytes) -> bytes:
+    lines = [start]
+    lines += [f"{name}: {value}" for name, value in headers.items() if name.lower() not in ("content-length", "l")]
+    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
