@@ -1,0 +1,191 @@
+"""Calls. Every change of a call says in its own statement which status it may leave, so a final call stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from control_api.store import page
+from control_api.store.tables import calls
+
+LIVE = ("queued", "ringing", "in_progress")
+FINAL = ("completed", "failed", "no_answer")
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """A call as it is kept. `analysis`, `quality` and `latency` are JSON objects in the contract's names."""
+
+    id: str
+    organization_id: str
+    direction: str
+    status: str
+    customer_number: str
+    agent_number: str
+    created_at: int
+    agent_id: str | None = None
+    phone_number_id: str | None = None
+    node: str | None = None
+    provider: str = "sip"
+    ended_reason: str | None = None
+    sip_call_id: str | None = None
+    context_variables: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    captured: Mapping[str, Any] = field(default_factory=dict)
+    analysis: Mapping[str, Any] | None = None
+    turn_count: int = 0
+    latency: Mapping[str, Any] | None = None
+    quality: Mapping[str, Any] | None = None
+    sip_code: int | None = None
+    sip_reason: str | None = None
+    opt_out: bool = False
+    cost: int | None = None
+    ring_timeout_seconds: int = 60
+    recorded_at: int | None = None
+    recording_until: int | None = None
+    scheduled_at: int | None = None
+    expires_at: int | None = None
+    dialing_at: int | None = None
+    started_at: int | None = None
+    ended_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls to list; None asks for nothing. Times are half open: from `created_after` on, before `created_before`.
+
+    `metadata` pairs a key with the JSON texts that its value may have.
+    """
+
+    status: str | None = None
+    direction: str | None = None
+    agent_id: str | None = None
+    phone_number_id: str | None = None
+    customer_number: str | None = None
+    created_after: int | None = None
+    created_before: int | None = None
+    metadata: Sequence[tuple[str, Sequence[str]]] = ()
+
+
+async def insert(connection: AsyncConnection, row: CallRow) -> None:
+    """Raises IntegrityError when the id is taken."""
+    await connection.execute(sa.insert(calls).values(asdict(row)))
+
+
+async def get(connection: AsyncConnection, organization_id: str, call_id: str) -> CallRow | None:
+    query = sa.select(calls).where(calls.c.organization_id == organization_id, calls.c.id == call_id)
+    found = (await connection.execute(query)).first()
+    return CallRow(**found._asdict()) if found else None
+
+
+async def get_any(connection: AsyncConnection, call_id: str) -> CallRow | None:
+    """A call, whosever it is."""
+    found = (await connection.execute(sa.select(calls).where(calls.c.id == call_id))).first()
+    return CallRow(**found._asdict()) if found else None
+
+
+async def list_page(
+    connection: AsyncConnection, organization_id: str, wanted: CallFilter, limit: int, offset: int
+) -> tuple[list[CallRow], int]:
+    rows, total = await page.fetch(connection, calls, _conditions(organization_id, wanted), limit, offset)
+    return [CallRow(**row) for row in rows], total
+
+
+async def count_queued(connection: AsyncConnection) -> int:
+    """How many calls of all organizations wait to be placed."""
+    query = sa.select(sa.func.count()).select_from(calls).where(calls.c.status == "queued")
+    return await connection.scalar(query) or 0
+
+
+async def has_live(connection: AsyncConnection, column: sa.ColumnElement[str], value: str) -> bool:
+    """Whether a call that is not over has this value, such as an agent."""
+    query = sa.select(calls.c.id).where(column == value, calls.c.status.in_(LIVE)).limit(1)
+    return await connection.scalar(query) is not None
+
+
+async def held_by(connection: AsyncConnection, node: str) -> list[CallRow]:
+    """The calls that this node had in hand: being dialled, ringing or answered."""
+    query = sa.select(calls).where(
+        calls.c.node == node,
+        calls.c.status.in_(LIVE),
+        sa.or_(calls.c.status != "queued", calls.c.dialing_at.is_not(None)),
+    )
+    return [CallRow(**row._asdict()) for row in await connection.execute(query)]
+
+
+async def begin_dialling(connection: AsyncConnection, call_id: str, node: str, now: int) -> CallRow | None:
+    """Mark a queued call as being dialled, once and for all; None when it was before, or is no longer queued.
+
+    The INVITE may be sent when this is committed, and only then: a call is dialled at most once (DESIGN, decision 6).
+    """
+    change = (
+        sa.update(calls)
+        .where(calls.c.id == call_id, calls.c.status == "queued", calls.c.dialing_at.is_(None))
+        .values(dialing_at=now, node=node)
+    )
+    if (await connection.execute(change)).rowcount == 0:
+        return None
+    return await get_any(connection, call_id)
+
+
+async def ringing(connection: AsyncConnection, call_id: str, sip_call_id: str) -> bool:
+    """False when the call was past that already."""
+    change = sa.update(calls).where(calls.c.id == call_id, calls.c.status == "queued")
+    return (await connection.execute(change.values(status="ringing", sip_call_id=sip_call_id))).rowcount == 1
+
+
+async def answered(connection: AsyncConnection, call_id: str, sip_call_id: str, at: int) -> bool:
+    """False when the call was answered before, or is over."""
+    change = sa.update(calls).where(calls.c.id == call_id, calls.c.status.in_(("queued", "ringing")))
+    values = {"status": "in_progress", "sip_call_id": sip_call_id, "started_at": at}
+    return (await connection.execute(change.values(values))).rowcount == 1
+
+
+async def merge_captured(connection: AsyncConnection, call_id: str, values: Mapping[str, Any]) -> None:
+    """Add to what the conversation has learnt, newer values over older ones."""
+    query = sa.select(calls.c.captured).where(calls.c.id == call_id, calls.c.status.in_(LIVE)).with_for_update()
+    known = (await connection.execute(query)).scalar_one_or_none()
+    if known is not None:
+        change = sa.update(calls).where(calls.c.id == call_id)
+        await connection.execute(change.values(captured={**known, **values}))
+
+
+async def end(connection: AsyncConnection, call_id: str, values: Mapping[str, Any]) -> CallRow | None:
+    """Make a call final with these columns, status among them; None when it is final already, or unknown."""
+    change = sa.update(calls).where(calls.c.id == call_id, calls.c.status.in_(LIVE)).values(dict(values))
+    if (await connection.execute(change)).rowcount == 0:
+        return None
+    return await get_any(connection, call_id)
+
+
+async def set_analysis(connection: AsyncConnection, call_id: str, analysis: Mapping[str, Any]) -> None:
+    await connection.execute(sa.update(calls).where(calls.c.id == call_id).values(analysis=analysis))
+
+
+async def set_recorded(connection: AsyncConnection, call_id: str, at: int, until: int) -> None:
+    """The recording can be fetched from now on, by its link until `until`."""
+    change = sa.update(calls).where(calls.c.id == call_id)
+    await connection.execute(change.values(recorded_at=at, recording_until=until))
+
+
+def _conditions(organization_id: str, wanted: CallFilter) -> list[sa.ColumnElement[bool]]:
+    conditions = [calls.c.organization_id == organization_id]
+    for name in ("status", "direction", "agent_id", "phone_number_id", "customer_number"):
+        value = getattr(wanted, name)
+        if value is not None:
+            conditions.append(calls.c[name] == value)
+    if wanted.created_after is not None:
+        conditions.append(calls.c.created_at >= wanted.created_after)
+    if wanted.created_before is not None:
+        conditions.append(calls.c.created_at < wanted.created_before)
+    return conditions + [_metadata_is(key, texts) for key, texts in wanted.metadata]
+
+
+def _metadata_is(key: str, texts: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Both databases know `->` with a key, and give JSON text: so `true`, `5` and `"5"` stay apart."""
+    value = calls.c.metadata.op("->", return_type=sa.Text)(sa.literal(key, sa.String))
+    return sa.cast(value, sa.Text).in_(texts)

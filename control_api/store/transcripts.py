@@ -1,0 +1,56 @@
+"""What was said in a call, and what went wrong in it: rows that are only ever added."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from control_api.store.tables import call_problems, calls, utterances
+from sipserver.protocols import Problem, Utterance
+
+FINAL = ("completed", "failed", "no_answer")
+
+
+async def append(connection: AsyncConnection, call_id: str, item: Utterance) -> None:
+    """Add to the transcript, unless the call is final."""
+    values = [item.role, item.text, item.start_ms, item.end_ms, item.interrupted]
+    await _add(connection, call_id, utterances, ["role", "content", "start_ms", "end_ms", "interrupted"], values)
+
+
+async def append_problem(connection: AsyncConnection, call_id: str, problem: Problem) -> None:
+    """Add to the call's problems, unless the call is final."""
+    await _add(
+        connection, call_id, call_problems, ["at", "part", "message"], [problem.at, problem.part, problem.message]
+    )
+
+
+async def of_call(connection: AsyncConnection, call_id: str) -> list[Utterance]:
+    """The transcript in the order in which it was written."""
+    rows = await connection.execute(
+        sa.select(utterances).where(utterances.c.call_id == call_id).order_by(utterances.c.id)
+    )
+    return [Utterance(row.role, row.content, row.start_ms, row.end_ms, row.interrupted) for row in rows]
+
+
+async def problems_of(connection: AsyncConnection, call_id: str) -> list[Problem]:
+    rows = await connection.execute(
+        sa.select(call_problems).where(call_problems.c.call_id == call_id).order_by(call_problems.c.id)
+    )
+    return [Problem(row.at, row.part, row.message) for row in rows]
+
+
+async def last_ms(connection: AsyncConnection, call_id: str) -> int:
+    """The last position that the transcript knows of, in milliseconds of the recording; 0 when nothing was said."""
+    query = sa.select(sa.func.max(utterances.c.end_ms)).where(utterances.c.call_id == call_id)
+    return await connection.scalar(query) or 0
+
+
+async def _add(
+    connection: AsyncConnection, call_id: str, table: sa.Table, columns: Sequence[str], values: Sequence[object]
+) -> None:
+    """The condition is in the statement itself, so that nothing can come between the question and the writing."""
+    literals = [sa.literal(value, table.c[name].type) for name, value in zip(columns, values, strict=True)]
+    source = sa.select(calls.c.id, *literals).where(calls.c.id == call_id, calls.c.status.not_in(FINAL))
+    await connection.execute(sa.insert(table).from_select(["call_id", *columns], source))
