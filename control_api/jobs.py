@@ -1,0 +1,118 @@
+"""The worker that takes jobs from the table and has them done.
+
+One loop claims what is due, as many as each kind has places for, and starts a task for each. A task's lease is held while it works.
+What a handler decides about its job (done, again later, given up) it writes in the transaction of its result; a handler that
+raises has its job tried again later, and at last given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from control_api.store import jobs
+from control_api.store.engine import Store
+from control_api.store.jobs import Claim
+
+SECOND = 1_000_000
+LEASE = 60 * SECOND
+LONGEST_NAP = 5.0
+"""Seconds after which the table is looked at in any case: another process may have written to it."""
+ATTEMPTS = 8
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of job: who does it, and how many more may be begun now, given how many are under way."""
+
+    handle: Callable[[Claim], Awaitable[None]]
+    places: Callable[[int], int]
+
+
+def up_to(limit: int) -> Callable[[int], int]:
+    """`places` for at most `limit` at once."""
+    return lambda under_way: limit - under_way
+
+
+class JobRunner:
+    """Claims and runs jobs until cancelled. `owner` is the node's name: what it held when it was killed is its again at once."""
+
+    def __init__(self, store: Store, owner: str, kinds: Mapping[str, Kind], now: Callable[[], int]) -> None:
+        self._store = store
+        self._owner = owner
+        self._kinds = kinds
+        self._now = now
+        self._poked = asyncio.Event()
+        self._under_way: dict[str, dict[str, Claim]] = {kind: {} for kind in kinds}
+
+    def poke(self) -> None:
+        """A job was put into the table, or a place became free."""
+        self._poked.set()
+
+    def idle(self) -> bool:
+        """Nothing is under way."""
+        return not any(self._under_way.values())
+
+    async def run(self) -> None:
+        """Work until cancelled. Jobs under way are then cancelled too, and begun again after a restart."""
+        await self._store.write(lambda connection: jobs.release(connection, self._owner, now=self._now()))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._hold_leases(), name="job-leases")
+            while True:
+                self._poked.clear()
+                for kind in self._kinds:
+                    await self._begin(kind, group)
+                await self._nap()
+
+    async def _begin(self, name: str, group: asyncio.TaskGroup) -> None:
+        kind = self._kinds[name]
+        places = kind.places(len(self._under_way[name]))
+        if places <= 0:
+            return
+        taken = await self._store.write(
+            lambda connection: jobs.claim(connection, self._owner, (name,), places, now=self._now(), lease=LEASE)
+        )
+        for job in taken:
+            self._under_way[name][job.id] = job
+            group.create_task(self._work(kind, job), name=f"job-{name}")
+
+    async def _work(self, kind: Kind, job: Claim) -> None:
+        try:
+            await kind.handle(job)
+        except Exception as error:  # the edge of a job: it is tried again, the worker goes on
+            log.exception("job failed", kind=job.kind, job=job.id, attempt=job.attempt)
+            await self._again(job, f"{type(error).__name__}: {error}")
+        finally:
+            self._under_way[job.kind].pop(job.id, None)
+            self.poke()
+
+    async def _again(self, job: Claim, error: str) -> None:
+        later = self._now() + 5 * SECOND * 2**job.attempt
+        if job.attempt >= ATTEMPTS:
+            await self._store.write(lambda connection: jobs.give_up(connection, job, error=error))
+        else:
+            await self._store.write(lambda connection: jobs.retry(connection, job, run_at=later, error=error))
+
+    async def _nap(self) -> None:
+        kinds = [name for name, kind in self._kinds.items() if kind.places(len(self._under_way[name])) > 0]
+        due = await self._store.read(lambda connection: jobs.next_due(connection, kinds)) if kinds else None
+        seconds = LONGEST_NAP if due is None else min(LONGEST_NAP, max(0.0, (due - self._now()) / SECOND))
+        try:
+            async with asyncio.timeout(seconds):
+                await self._poked.wait()
+        except TimeoutError:
+            return
+
+    async def _hold_leases(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE / SECOND / 3)
+            held = [job for under_way in self._under_way.values() for job in under_way.values()]
+            for job in held:
+                await self._store.write(
+                    lambda connection, job=job: jobs.extend(connection, job, now=self._now(), lease=LEASE)  # type: ignore[misc]
+                )

@@ -1,0 +1,183 @@
+"""`antiphon doctor`: what this machine and this configuration can do, and what stands in the way. It changes nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import resource
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from inference.llm.openai_chat import probe
+from media.silero import find_weights
+from sipserver.settings import Settings, split_host_port
+
+Verdict = Literal["ok", "note", "fault"]
+MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "fault": "[red]fault[/]"}
+PORTS_PER_CALL = 2
+FILES_PER_CALL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the examination. A `fault` keeps the server from starting or from taking calls."""
+
+    what: str
+    verdict: Verdict
+    says: str
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Every finding, in the order in which a call needs it."""
+    yield _python()
+    yield from _ports(settings)
+    yield _rtp_ports(settings)
+    yield _open_files(settings)
+    yield _folder(settings)
+    yield _disk(settings)
+    yield _vad()
+    yield _engine("recogniser", "pocketsphinx", settings.stt.workers, "agents with a script; English")
+    yield _engine("voice", "espeakng_loader", settings.tts.workers, "espeak-ng")
+    yield _language_model(settings)
+    yield _scheduling(settings)
+
+
+def report(settings: Settings, console: Console) -> bool:
+    """Print the findings; True when there is no fault."""
+    table = Table("", "what", "finding", box=None, pad_edge=False)
+    sound = True
+    for finding in examine(settings):
+        table.add_row(MARKS[finding.verdict], finding.what, finding.says)
+        sound = sound and finding.verdict != "fault"
+    console.print(table)
+    return sound
+
+
+def _python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    return Finding("Python", "ok" if sys.version_info >= (3, 11) else "fault", f"{version} (3.11 or newer is needed)")
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    host, port = split_host_port(settings.sip.bind)
+    kinds = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}
+    for transport in settings.sip.transports:
+        yield _bindable(f"SIP {transport}", host, port, kinds[transport])
+    yield _bindable("API", *split_host_port(settings.api.bind), socket.SOCK_STREAM)
+
+
+def _bindable(what: str, host: str, port: int, kind: socket.SocketKind) -> Finding:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, kind) as probe_socket:
+        if kind is socket.SOCK_STREAM:
+            probe_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe_socket.bind((host, port))
+        except OSError as error:
+            return Finding(what, "note", f"{host}:{port} cannot be bound now: {error.strerror} (is a server running?)")
+    return Finding(what, "ok", f"{host}:{port} is free")
+
+
+def _rtp_ports(settings: Settings) -> Finding:
+    first, last = (int(part) for part in settings.media.rtp_ports.split("-"))
+    room = (last - first + 1) // PORTS_PER_CALL
+    if room < settings.server.max_calls:
+        return Finding(
+            "RTP ports", "fault", f"{first}-{last} hold {room} calls, server.max_calls is {settings.server.max_calls}"
+        )
+    ephemeral = _ephemeral_ports()
+    if ephemeral and first <= ephemeral[1] and last >= ephemeral[0]:
+        says = f"{first}-{last} overlap the ephemeral ports {ephemeral[0]}-{ephemeral[1]}: other programs may hold some"
+        return Finding("RTP ports", "note", says)
+    return Finding("RTP ports", "ok", f"{first}-{last}: {room} calls")
+
+
+def _ephemeral_ports() -> tuple[int, int] | None:
+    try:
+        low, high = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()
+    except OSError:
+        return None
+    return int(low), int(high)
+
+
+def _open_files(settings: Settings) -> Finding:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    need = settings.server.max_calls * FILES_PER_CALL + 200
+    enough = hard == resource.RLIM_INFINITY or hard >= need
+    return Finding(
+        "open files",
+        "ok" if enough else "fault",
+        f"limit {hard}, {need} are needed for {settings.server.max_calls} calls",
+    )
+
+
+def _folder(settings: Settings) -> Finding:
+    folder = settings.server.data_dir
+    if not folder.exists():
+        return Finding("data folder", "note", f"{folder} is made by antiphon init, or at the first start")
+    writable = os.access(folder, os.W_OK | os.X_OK)
+    return Finding(
+        "data folder", "ok" if writable else "fault", f"{folder} is {'writable' if writable else 'not writable'}"
+    )
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = settings.server.data_dir.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free // 2**20
+    need = settings.recording.min_free_mb
+    return Finding("disk", "ok" if free >= need else "fault", f"{free} MB free; below {need} MB new calls are refused")
+
+
+def _vad() -> Finding:
+    weights = find_weights()
+    if weights is None:
+        return Finding("voice activity", "fault", "no Silero weights: pip install --no-deps silero-vad")
+    if "silero_vad" in weights.parts:
+        return Finding("voice activity", "ok", "Silero, weights of silero-vad")
+    return Finding(
+        "voice activity",
+        "note",
+        "Silero, weights inside faster-whisper (another release; make setup installs silero-vad)",
+    )
+
+
+def _engine(what: str, package: str, workers: int, serves: str) -> Finding:
+    if workers == 0:
+        return Finding(what, "note", "switched off (workers = 0)")
+    if importlib.util.find_spec(package) is None:
+        return Finding(what, "fault", f"the package {package} is not installed")
+    return Finding(what, "ok", f"{package}, {workers} process{'es' if workers > 1 else ''}: {serves}")
+
+
+def _language_model(settings: Settings) -> Finding:
+    if settings.llm.base_url is None:
+        return Finding("language model", "note", "none (llm.base_url): agents speak by their script, and need one")
+    key = settings.llm.api_key.get_secret_value() if settings.llm.api_key else None
+    trouble = probe(settings.llm.base_url, key, settings.llm.model)
+    return Finding(
+        "language model", "fault" if trouble else "ok", trouble or f"{settings.llm.base_url}, {settings.llm.model}"
+    )
+
+
+def _scheduling(settings: Settings) -> Finding:
+    if not settings.media.realtime:
+        return Finding("scheduling", "note", "media.realtime is off")
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError:
+        return Finding(
+            "scheduling", "note", "SCHED_FIFO is not permitted (CAP_SYS_NICE): packets may leave late on a busy machine"
+        )
+    os.sched_setscheduler(0, *before)
+    return Finding("scheduling", "ok", "SCHED_FIFO is permitted")
