@@ -1,0 +1,137 @@
+"""Takes the recording rings to disk: one thread, once a second, append-only pages.
+
+The tick never waits for a disk: it lays samples into rings of memory, and this thread, in the main process, fetches what
+is final. Because the main process maps the memory, a media process that dies loses nothing that it had laid. A disk that
+is full or broken stops that one recording, keeps what is in it and is remembered in `Recording.problem`; the call goes on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+from media.frames import LINE_SAMPLES
+from media.rings import RECORDING_FRAMES, SharedRings
+from media.wav import WavWriter, repair
+
+__all__ = ["Recorder", "Recording", "repair"]
+
+_RING_SAMPLES = RECORDING_FRAMES * LINE_SAMPLES
+
+
+class Recording:
+    """One call's recording. `problem` is the sentence of the disk's error, None while all is well."""
+
+    def __init__(self, path: Path, rings: SharedRings, row: int) -> None:
+        self.path = path
+        self.problem: str | None = None
+        self.samples = 0
+        self._rings = rings
+        self._row = row
+        self._drained = 0
+        self._writer: WavWriter | None = None
+        self._opened = False
+
+    def drain(self) -> None:
+        """Write what became final since the last time."""
+        self._guard(lambda: self._copy_to(int(self._rings.row.recorded[self._row])))
+
+    def finish(self) -> None:
+        """Write the rest, whether final or not, complete the header and close the file."""
+        self._guard(lambda: self._copy_to(int(self._rings.row.frontier[self._row])))
+        if self._writer is not None:
+            self._guard(self._close)
+
+    def _guard(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except OSError as error:
+            self.problem = self.problem or f"The recording stopped: {error.strerror or error}."
+
+    def _copy_to(self, stop: int) -> None:
+        if self.problem is not None:
+            return
+        if not self._opened:
+            self._opened = True
+            self._writer = WavWriter(self.path)
+        if self._writer is None:
+            return
+        # What the ring no longer holds, because the disk stood still for longer than it is, becomes silence.
+        start = max(self._drained, int(self._rings.row.frontier[self._row]) - _RING_SAMPLES)
+        if stop > start:
+            self._writer.put(start, self._rings.read_recording(self._row, start, stop))
+            self._drained = stop
+
+    def _close(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            self.samples = writer.close()
+
+
+class Recorder:
+    """The writer thread, and the recordings under way."""
+
+    def __init__(self, interval: float = 1.0) -> None:
+        self._interval = interval
+        self._lock = threading.Condition()
+        self._under_way: set[Recording] = set()
+        self._ending: list[tuple[Recording, Future[None]]] = []
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="antiphon-recorder", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def add(self, recording: Recording) -> None:
+        """Drain this recording from now on. The file is made by the thread; a disk that refuses is the recording's problem."""
+        with self._lock:
+            self._under_way.add(recording)
+
+    def finish(self, recording: Recording) -> Future[None]:
+        """Write the rest of a recording and its header; the future is done when the file is whole."""
+        done: Future[None] = Future()
+        with self._lock:
+            self._under_way.discard(recording)
+            if self._stopping:
+                recording.finish()
+                done.set_result(None)
+            else:
+                self._ending.append((recording, done))
+                self._lock.notify()
+        return done
+
+    def stop(self) -> None:
+        """Finish every recording and end the thread; waits for it."""
+        with self._lock:
+            self._stopping = True
+            self._lock.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        due = time.monotonic() + self._interval
+        while not self._stopping:
+            with self._lock:
+                if not self._ending and not self._stopping:
+                    self._lock.wait(max(0.0, due - time.monotonic()))
+                ending, self._ending = self._ending, []
+                under_way = list(self._under_way)
+            _finish(ending)
+            if time.monotonic() >= due:
+                due = time.monotonic() + self._interval
+                for recording in under_way:
+                    recording.drain()
+        with self._lock:
+            _finish(self._ending)
+            for recording in self._under_way:
+                recording.finish()
+
+
+def _finish(ending: list[tuple[Recording, Future[None]]]) -> None:
+    for recording, done in ending:
+        recording.finish()
+        done.set_result(None)

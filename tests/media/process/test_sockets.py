@@ -1,0 +1,121 @@
+"""The plain backend on the loopback, and which ports are handed out."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from media.sockets import PACKET_BYTES, PortsExhausted, source_key
+from media.sockets.plain import PlainSockets
+from media.sockets.ports import PortPairs
+
+
+@pytest.fixture
+def sockets(port_range: tuple[int, int]) -> Iterator[PlainSockets]:
+    made = PlainSockets("127.0.0.1", PortPairs(*port_range))
+    yield made
+    made.shut()
+
+
+@pytest.fixture
+def peer() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+        made.bind(("127.0.0.1", 0))
+        made.settimeout(2)
+        yield made
+
+
+def test_pairs_begin_with_an_even_port_and_the_longest_unused_comes_first() -> None:
+    pairs = PortPairs(20001, 20007)
+    assert len(pairs) == 3
+    assert next(pairs.candidates()) == 20002
+    pairs.give_back(20002)
+    assert list(pairs.candidates()) == [20004, 20006, 20002]
+
+
+def test_a_range_without_a_pair_is_an_error() -> None:
+    with pytest.raises(ValueError, match="No pair"):
+        PortPairs(20001, 20002)
+
+
+def test_a_pair_of_which_one_port_is_in_use_is_passed_over(port_range: tuple[int, int], sockets: PlainSockets) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", port_range[0] + 1))
+        assert sockets.open(0) == port_range[0] + 2
+
+
+def test_all_ports_taken_is_said_and_a_freed_pair_serves_again(sockets: PlainSockets) -> None:
+    ports = [sockets.open(row) for row in range(10)]
+    with pytest.raises(PortsExhausted):
+        sockets.open(10)
+    sockets.close(3)
+    assert sockets.open(10) == ports[3]
+
+
+def test_packets_come_in_rows_with_their_sources(sockets: PlainSockets, peer: socket.socket) -> None:
+    first, second = sockets.open(5), sockets.open(2)
+    peer.sendto(b"one", ("127.0.0.1", first))
+    peer.sendto(b"other", ("127.0.0.1", second))
+    peer.sendto(b"two", ("127.0.0.1", first))
+    peer.sendto(b"control", ("127.0.0.1", first + 1))
+    peer.sendto(bytes(3000), ("127.0.0.1", second))
+    received = sockets.receive()
+    by_row = [
+        (row, bytes(data[: min(length, 5)]))
+        for row, data, length in zip(received.rows, received.data, received.lengths, strict=True)
+    ]
+    assert [packet for row, packet in by_row if row == 5] == [b"one", b"two"]
+    assert [packet for row, packet in by_row if row == 2] == [b"other", bytes(5)]
+    assert received.lengths.max() == PACKET_BYTES
+    assert set(received.sources.tolist()) == {source_key(peer.getsockname())}
+    assert received.addresses == [peer.getsockname()] * 4
+    assert received.control == [(5, b"control", peer.getsockname())]
+    assert len(sockets.receive().rows) == 0
+
+
+def test_a_flood_on_one_port_is_read_in_bounded_portions(sockets: PlainSockets, peer: socket.socket) -> None:
+    flooded, quiet = sockets.open(0), sockets.open(1)
+    for _ in range(50):
+        peer.sendto(b"flood", ("127.0.0.1", flooded))
+    peer.sendto(b"voice", ("127.0.0.1", quiet))
+    rows = sockets.receive().rows.tolist()
+    assert rows.count(0) == 8
+    assert rows.count(1) == 1
+
+
+def test_a_closed_port_of_the_peer_is_counted_and_loses_no_later_packet(
+    sockets: PlainSockets, peer: socket.socket
+) -> None:
+    sockets.open(0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
+        gone.bind(("127.0.0.1", 0))
+        nowhere = gone.getsockname()
+    sockets.send([0], [memoryview(b"lost")], [nowhere])
+    sockets.send([0], [memoryview(b"first")], [peer.getsockname()])
+    assert peer.recv(100) == b"first"
+    assert len(sockets.receive().rows) == 0
+    assert sockets.refused == 1
+    sockets.send([0], [memoryview(b"second")], [peer.getsockname()])
+    assert peer.recv(100) == b"second"
+
+
+def test_control_leaves_from_the_odd_port(sockets: PlainSockets, peer: socket.socket) -> None:
+    port = sockets.open(0)
+    sockets.send_control(0, b"report", peer.getsockname())
+    assert peer.recvfrom(100) == (b"report", ("127.0.0.1", port + 1))
+
+
+def test_source_keys_tell_addresses_apart() -> None:
+    addresses = [
+        ("192.0.2.1", 4000),
+        ("192.0.2.1", 4001),
+        ("192.0.2.2", 4000),
+        ("2001:db8::1", 4000),
+        ("2001:db8::2", 4000),
+    ]
+    keys = [source_key(address) for address in addresses]
+    assert len(set(keys)) == len(keys)
+    assert all(0 <= key < 2**63 for key in keys)
+    assert keys == [source_key(address) for address in addresses]
