@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from media.dtmf import EventSender
 
 from media.codecs import g711
+from media.dtmf import EventSender
 from media.frames import LINE_SAMPLES, Codec, Pcm, RtpFormat, RtpRemote
 from media.rtp import RtpError, RtpPacket
 
