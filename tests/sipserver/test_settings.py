@@ -69,3 +69,14 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
 
 def test_secrets_are_masked(file: Path) -> None:
     assert "secret-of-ours" not in str(masked(load(file, {})))
+
+
+def test_the_example_shows_every_setting_with_its_default() -> None:
+    """What is commented out there has no default."""
+    example = load(Path(__file__).parents[2] / "config" / "example.toml", {})
+    assert example.model_dump() == load(None, {}).model_dump()
+    text = (Path(__file__).parents[2] / "config" / "example.toml").read_text()
+    for section, values in example.model_dump().items():
+        assert f"[{section}]" in text
+        for key in values:
+            assert f"{key} = " in text, f"{section}.{key} is missing"
