@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sipserver.message.error import MessageError
 from sipserver.message.fields import NameAddr
 from sipserver.message.message import Request, Response
+from sipserver.message.multipart import media_type
 from sipserver.message.uri import SipUri, scheme_of
 
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-type")
@@ -126,7 +127,7 @@ def _content(request: Request, able: Capabilities) -> Refusal | None:
     encodings = [coding for coding in request.headers.all("content-encoding") if coding.lower() != "identity"]
     if encodings:
         return Refusal(415, f"The encoding {encodings[0]} is not supported.", (("Accept-Encoding", "identity"),))
-    kind = _media_type(request.headers.get("content-type") or able.bodies[0])
+    kind = media_type(request.headers.get("content-type") or able.bodies[0])
     if kind in able.bodies:
         return None
     return Refusal(415, f"The content type {kind} is not supported.", (("Accept", able.accept),))
@@ -136,17 +137,13 @@ def _acceptable(request: Request, able: Capabilities) -> Refusal | None:
     """A session description is what INVITE and UPDATE are answered with, so they must accept it (RFC 3261 section 20.1)."""
     if request.method not in _ANSWERED_WITH_SDP or "accept" not in request.headers:
         return None
-    if any(_media_type(value) in ("application/sdp", "application/*", "*/*") for value in _accepted(request)):
+    if any(media_type(value) in ("application/sdp", "application/*", "*/*") for value in _accepted(request)):
         return None
     return Refusal(406, "It does not accept application/sdp.", (("Accept", able.accept),))
 
 
 def _accepted(request: Request) -> Iterator[str]:
     return (value for value in request.headers.all("accept") if value)
-
-
-def _media_type(value: str) -> str:
-    return value.partition(";")[0].strip(" \t").lower()
 
 
 _CHECKS: tuple[Callable[[Request, Capabilities], Refusal | None], ...] = (

@@ -17,6 +17,7 @@ _URI = r"[A-Za-z][A-Za-z0-9+.\-]*+:"
 _NAME_ADDR = re.compile(rf"(?:({QUOTED})|([^\"<>,;]*+))[ \t]*+<({_URI}[^\s<>\"]++)>[ \t]*+(;.*+)?", re.DOTALL)
 _ADDR_SPEC = re.compile(rf"({_URI}[^\s<>\",;?]++|\*)[ \t]*+(;.*+)?", re.DOTALL)
 _CSEQ = re.compile(rf"([0-9]{{1,32}})[ \t]++({TOKEN}++)")
+_COOKIE = "z9hg4bk"
 _WRITABLE = re.compile(r"[^\s<>\"\x00-\x1f\x7f]+")
 
 
@@ -89,8 +90,17 @@ class Via:
 
     @property
     def branch(self) -> str | None:
-        """The transaction's id; None with peers of RFC 2543."""
+        """The branch parameter as it stands."""
         return self.params.get("branch")
+
+    @property
+    def transaction_branch(self) -> str | None:
+        """The branch where it identifies a transaction: the cookie and more (RFC 3261 section 8.1.1.7).
+
+        None with peers of RFC 2543, and for the bare cookie, which many transactions would share.
+        """
+        branch = self.branch
+        return branch if branch is not None and branch[:7].lower() == _COOKIE and len(branch) > len(_COOKIE) else None
 
     @property
     def received(self) -> str | None:

@@ -1,0 +1,266 @@
+"""Session descriptions for SIP (RFC 4566, RFC 8866): a tolerant reader and a strict writer. Sans-I/O.
+
+What a telephone call does not need (bandwidths, key lines, time zones) is skipped when read and never written.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from media.frames import Direction
+from sipserver.message import Request, Response
+from sipserver.message.multipart import media_type, parts
+
+Attribute = tuple[str, str | None]
+"""`a=name:value`; None for `a=name`."""
+
+STATIC = {
+    0: ("PCMU", 8000),
+    3: ("GSM", 8000),
+    4: ("G723", 8000),
+    8: ("PCMA", 8000),
+    9: ("G722", 8000),
+    13: ("CN", 8000),
+    15: ("G728", 8000),
+    18: ("G729", 8000),
+}
+"""Payload types that need no rtpmap (RFC 3551 section 6)."""
+
+_MEDIA = re.compile(r"(\S+)\s+([0-9]{1,5})(?:/[0-9]+)?\s+(\S+)((?:\s+\S+)*)\s*")
+_ADDRESS = re.compile(r"IN\s+IP[46]\s+([^\s/]+)(?:/\S*)?\s*", re.IGNORECASE)
+_ORIGIN = re.compile(r"(\S+)\s+([0-9]{1,20})\s+([0-9]{1,20})\s+IN\s+IP[46]\s+(\S+)\s*", re.IGNORECASE)
+_RTPMAP = re.compile(r"\s*([0-9]{1,3})\s+([^/\s]+)/([0-9]{1,6})(?:/([0-9]{1,2}))?\s*")
+_RTCP = re.compile(r"\s*([0-9]{1,5})(?:\s+IN\s+IP[46]\s+(\S+))?\s*", re.IGNORECASE)
+_WORD = re.compile(r"[^\s\x00]+")
+_DIRECTIONS = frozenset(direction.value for direction in Direction)
+_HELD = ("0.0.0.0", "::")
+_MAX_DEPTH = 3
+
+
+class SdpError(ValueError):
+    """These bytes are no session description, or a description cannot be written; the sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One payload type of a media line. `name` is the encoding name as written, `rate` its clock rate in Hz."""
+
+    payload_type: int
+    name: str
+    rate: int
+    channels: int = 1
+    fmtp: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The o= line: one session id for the whole call, and a version that grows with each change."""
+
+    session_id: int
+    version: int
+    host: str
+    username: str = "-"
+
+    def __str__(self) -> str:
+        return f"{_word(self.username)} {self.session_id} {self.version} {_address(self.host)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One m= section. Port 0 says that the stream is refused. `host` is its own c= line, where it has one."""
+
+    kind: str
+    port: int
+    protocol: str
+    formats: tuple[str, ...]
+    host: str | None = None
+    attributes: tuple[Attribute, ...] = ()
+
+    def get(self, name: str) -> str | None:
+        """The value of the first attribute of this name."""
+        return _first(self.attributes, name)
+
+    @property
+    def codecs(self) -> list[Format]:
+        """What the line offers, in its order; numbers without a known meaning are left out."""
+        maps = dict(filter(None, (_rtpmap(value) for name, value in self.attributes if name == "rtpmap")))
+        fmtps = dict(_fmtp(value) for name, value in self.attributes if name == "fmtp")
+        found = []
+        for number in (int(text) for text in self.formats if text.isascii() and text.isdigit() and len(text) <= 3):
+            name, rate, channels = maps.get(number) or (*STATIC.get(number, ("", 0)), 1)
+            if name:
+                found.append(Format(number, name, rate, channels, fmtps.get(str(number))))
+        return found
+
+    @property
+    def ptime(self) -> int | None:
+        """Milliseconds of audio that the writer wants in a packet."""
+        return _milliseconds(self.get("ptime"))
+
+    @property
+    def maxptime(self) -> int | None:
+        """Milliseconds of audio that a packet to the writer may hold."""
+        return _milliseconds(self.get("maxptime"))
+
+    @property
+    def rtcp_port(self) -> int | None:
+        """Where a=rtcp puts RTCP (RFC 3605); None where it is the next port."""
+        match = _RTCP.fullmatch(self.get("rtcp") or "")
+        return int(match[1]) if match and 0 < int(match[1]) <= 65535 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session description. `host` is the session's c= line, None where only the media have one."""
+
+    origin: Origin
+    media: tuple[Media, ...]
+    host: str | None = None
+    name: str = "-"
+    attributes: tuple[Attribute, ...] = ()
+
+    @classmethod
+    def parse(cls, data: bytes) -> Session:
+        """Lines may end with CRLF, LF or CR; s= and t= may be missing. Raises SdpError."""
+        lines = [line for line in re.split(r"\r\n|\n|\r", data.decode("utf-8", "replace")) if line.strip()]
+        if not lines or not lines[0].startswith("v="):
+            raise SdpError("A session description begins with v=0.")
+        at = [i for i, line in enumerate(lines) if line.startswith("m=")]
+        head = lines[: at[0]] if at else lines
+        return cls(
+            origin=_parse_origin(_value(head, "o=")),
+            media=tuple(_parse_media(lines[i:j]) for i, j in zip(at, [*at[1:], len(lines)], strict=True)),
+            host=_parse_host(_value(head, "c=")),
+            name=_value(head, "s=") or "-",
+            attributes=_parse_attributes(head),
+        )
+
+    def __bytes__(self) -> bytes:
+        lines = ["v=0", f"o={self.origin}", f"s={self.name}"]
+        lines += [] if self.host is None else [f"c={_address(self.host)}"]
+        lines += ["t=0 0", *_attribute_lines(self.attributes)]
+        for media in self.media:
+            lines += _media_lines(media)
+        if any(character in line for line in lines for character in "\r\n\x00"):
+            raise SdpError("A line break or NUL cannot be part of a line.")
+        return "".join(f"{line}\r\n" for line in lines).encode()
+
+    def host_of(self, media: Media) -> str | None:
+        """Where this stream is received."""
+        return media.host or self.host
+
+    def direction_of(self, media: Media) -> Direction:
+        """Which way the stream flows, seen from the writer.
+
+        An address of zeros is the old way to hold: nothing is to be sent there (RFC 3264 section 8.4).
+        """
+        stated = _direction(media.attributes) or _direction(self.attributes) or Direction.SENDRECV
+        return _deafened(stated) if self.host_of(media) in _HELD else stated
+
+
+def sdp_body(message: Request | Response) -> bytes | None:
+    """The session description that a message carries, also as part of a multipart body (RFC 5621); None without one.
+
+    A body without Content-Type is taken for one if it looks like one.
+    """
+    if not message.body:
+        return None
+    kind = message.headers.get("content-type")
+    if kind is None:
+        return message.body if message.body.startswith(b"v=0") else None
+    return _sdp_part(kind, message.body, _MAX_DEPTH)
+
+
+def _sdp_part(kind: str, body: bytes, depth: int) -> bytes | None:
+    if media_type(kind) == "application/sdp":
+        return body
+    if not depth:
+        return None
+    found = (_sdp_part(part_kind, part, depth - 1) for part_kind, part in parts(kind, body))
+    return next((part for part in found if part is not None), None)
+
+
+def _value(lines: list[str], letter: str) -> str | None:
+    return next((line[2:].strip() for line in lines if line.startswith(letter)), None)
+
+
+def _parse_origin(text: str | None) -> Origin:
+    match = _ORIGIN.fullmatch(text or "")
+    if match is None:
+        raise SdpError("There is no proper o= line.")
+    return Origin(int(match[2]), int(match[3]), match[4], match[1])
+
+
+def _parse_host(text: str | None) -> str | None:
+    if text is None:
+        return None
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        raise SdpError(f"This is no c= line: {text[:80]!r}.")
+    return match[1]
+
+
+def _parse_media(lines: list[str]) -> Media:
+    match = _MEDIA.fullmatch(lines[0][2:].strip())
+    if match is None or int(match[2]) > 65535:
+        raise SdpError(f"This is no m= line: {lines[0][:80]!r}.")
+    kind, port, protocol, formats = match.groups()
+    host = _parse_host(_value(lines, "c="))
+    return Media(kind.lower(), int(port), protocol, tuple(formats.split()), host, _parse_attributes(lines))
+
+
+def _parse_attributes(lines: list[str]) -> tuple[Attribute, ...]:
+    pairs = (line[2:].strip().partition(":") for line in lines if line.startswith("a="))
+    return tuple((name, value if colon else None) for name, colon, value in pairs if name)
+
+
+def _first(attributes: tuple[Attribute, ...], wanted: str) -> str | None:
+    return next((value for name, value in attributes if name == wanted), None)
+
+
+def _rtpmap(value: str | None) -> tuple[int, tuple[str, int, int]] | None:
+    match = _RTPMAP.fullmatch(value or "")
+    return (int(match[1]), (match[2], int(match[3]), int(match[4] or 1))) if match else None
+
+
+def _fmtp(value: str | None) -> tuple[str, str]:
+    number, _, text = (value or "").strip().partition(" ")
+    return number, text.strip()
+
+
+def _milliseconds(value: str | None) -> int | None:
+    """Some write `20.0`; none mean less than a millisecond or more than a second."""
+    whole = (value or "").strip().partition(".")[0]
+    return int(whole) if whole.isascii() and whole.isdigit() and 1 <= int(whole[:5]) <= 1000 else None
+
+
+def _direction(attributes: tuple[Attribute, ...]) -> Direction | None:
+    return next((Direction(name) for name, value in attributes if value is None and name in _DIRECTIONS), None)
+
+
+def _deafened(direction: Direction) -> Direction:
+    """The direction of a stream whose writer hears nothing."""
+    sends = direction in (Direction.SENDRECV, Direction.SENDONLY)
+    return Direction.SENDONLY if sends else Direction.INACTIVE
+
+
+def _media_lines(media: Media) -> list[str]:
+    formats = " ".join(_word(text) for text in media.formats)
+    lines = [f"m={_word(media.kind)} {media.port} {_word(media.protocol)} {formats}"]
+    lines += [] if media.host is None else [f"c={_address(media.host)}"]
+    return lines + _attribute_lines(media.attributes)
+
+
+def _attribute_lines(attributes: tuple[Attribute, ...]) -> list[str]:
+    return [f"a={_word(name)}" if value is None else f"a={_word(name)}:{value}" for name, value in attributes]
+
+
+def _address(host: str) -> str:
+    return f"IN {'IP6' if ':' in host else 'IP4'} {_word(host)}"
+
+
+def _word(text: str) -> str:
+    if _WORD.fullmatch(text) is None:
+        raise SdpError(f"{text[:80]!r} cannot be a word of a session description.")
+    return text
