@@ -1,0 +1,1 @@
+"""The codecs of the line, each for all calls at once."""

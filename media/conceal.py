@@ -1,0 +1,113 @@
+"""Packet loss concealment for all calls at once: a lost frame goes on with the pitch of what came before.
+
+The last pitch period is found by correlation and repeated, fading over 100 ms; the first good frame after a loss is
+blended in over 4 ms. (The idea of ITU-T G.711 appendix I. By PESQ it is worth 0.5 to 0.6 at 3 to 5 % loss: MEDIA.md section 6.)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.frames import LINE_SAMPLES, Pcm
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float32]
+Rows = NDArray[np.intp]
+
+SHORTEST_PITCH = 40
+LONGEST_PITCH = 140
+COMPARED = 120
+"""How many samples are compared to find the pitch: 15 ms."""
+OVERLAP = 32
+FADE_FRAMES = 5
+
+_KEPT = 3
+_HISTORY = _KEPT * LINE_SAMPLES
+
+
+class Concealer:
+    """The last 60 ms of every row, and how much of it was made up."""
+
+    def __init__(self, rows: int) -> None:
+        self._frames = np.zeros((rows * _KEPT, LINE_SAMPLES), np.int16)
+        self._first = np.arange(rows) * _KEPT
+        self._at = np.zeros(rows, np.intp)
+        self._run = np.zeros(rows, np.int64)
+        # What a made-up frame would go on with, to be blended into the frame that follows it.
+        self._after = np.zeros((rows, OVERLAP), np.float32)
+        rise = (np.arange(OVERLAP, dtype=np.float32) + 1) / (OVERLAP + 1)
+        self._rise, self._fall = rise, 1 - rise
+
+    def reset(self, row: int) -> None:
+        """The row hears somebody new: silence came before."""
+        self._frames[row * _KEPT : (row + 1) * _KEPT] = 0
+        self._run[row] = 0
+
+    def conceal(self, pcm: Pcm, have: Bools, lost: Bools) -> Pcm:
+        """Fill in, in place, what is lost. pcm: int16, (rows, 160), 8 kHz; have, lost: (rows,). Returns `pcm`.
+
+        Rows with neither flag do not move on, and their lines are left as they are.
+        """
+        late = np.flatnonzero(have & (self._run > 0))
+        if late.size:
+            self._blend(pcm, late, late)
+        missing = np.flatnonzero(lost)
+        if missing.size:
+            self._extrapolate(pcm, missing)
+        moved = have | lost
+        if moved.all():
+            self._frames[self._first + self._at] = pcm
+            self._at = (self._at + 1) % _KEPT
+        else:
+            self._remember(np.flatnonzero(moved), pcm[moved])
+        return pcm
+
+    def follow(self, pcm: Pcm, rows: Rows) -> Pcm:
+        """Frames that are all there, of some rows. pcm: int16, (k, 160), blended in place after a loss; rows: (k,), distinct."""
+        late = np.flatnonzero(self._run[rows] > 0)
+        if late.size:
+            self._blend(pcm, late, rows[late])
+        self._remember(rows, pcm)
+        return pcm
+
+    def _remember(self, rows: Rows, pcm: Pcm) -> None:
+        self._frames[self._first[rows] + self._at[rows]] = pcm
+        self._at[rows] = (self._at[rows] + 1) % _KEPT
+
+    def _blend(self, pcm: Pcm, lines: Rows, rows: Rows) -> None:
+        pcm[lines, :OVERLAP] = pcm[lines, :OVERLAP] * self._rise + self._after[rows] * self._fall
+        self._run[rows] = 0
+
+    def _extrapolate(self, pcm: Pcm, rows: Rows) -> None:
+        past = self._past(rows)
+        pitch = _pitch(past)[:, None]
+        ahead = np.arange(LINE_SAMPLES + OVERLAP)
+        made = np.take_along_axis(past, _HISTORY - pitch + ahead % pitch, axis=1)
+        made *= self._gain(rows, ahead)
+        pcm[rows] = np.rint(made[:, :LINE_SAMPLES])
+        self._after[rows] = made[:, LINE_SAMPLES:]
+        self._run[rows] += 1
+
+    def _past(self, rows: Rows) -> Floats:
+        order = (self._at[rows][:, None] + np.arange(_KEPT)) % _KEPT
+        return self._frames[self._first[rows][:, None] + order].reshape(len(rows), _HISTORY).astype(np.float32)
+
+    def _gain(self, rows: Rows, ahead: NDArray[np.int64]) -> Floats:
+        # What is repeated was faded already when it was made: only the way from one step to the next is laid on it.
+        level = np.clip(1 - self._run[rows] / FADE_FRAMES, 0, 1)[:, None]
+        share = np.clip(level - 1 / FADE_FRAMES, 0, 1) / np.maximum(level, 1 / FADE_FRAMES)
+        fall = 1 + (share - 1) * np.minimum(ahead / LINE_SAMPLES, 1)
+        return np.asarray(np.where(level > 0, fall, 0), np.float32)
+
+
+def _pitch(past: Floats) -> NDArray[np.intp]:
+    """The lag, in samples, at which the last 15 ms are most like what came before. past: (k, 480); returns (k,)."""
+    recent = past[:, -COMPARED:]
+    earlier = past[:, _HISTORY - COMPARED - LONGEST_PITCH : _HISTORY - SHORTEST_PITCH]
+    alike = np.einsum("kls,ks->kl", np.lib.stride_tricks.sliding_window_view(earlier, COMPARED, axis=1), recent)
+    energy = np.cumsum(np.square(earlier, dtype=np.float64), axis=1)
+    power = energy[:, COMPARED - 1 :].copy()
+    power[:, 1:] -= energy[:, :-COMPARED]
+    best: NDArray[np.intp] = np.argmax(alike / np.sqrt(power + 1), axis=1)
+    return LONGEST_PITCH - best

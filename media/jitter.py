@@ -1,0 +1,358 @@
+"""The jitter buffer for legs that a machine hears: in order, at once, waiting only where something is missing.
+
+A recogniser needs no even playout, so nothing is held back to even out delay (MEDIA.md section 6). Audio lies in slots of
+20 ms by its RTP timestamp, the latest 32 slots (640 ms) of every row, and each tick takes the next slot of every row:
+
+    the next slot is there                        take it
+    a later one is there, sequence unbroken       the peer was silent (RFC 3551 section 4.1): go there at once
+    a later one is there, sequence broken         wait GAP_TICKS, then conceal, slot after slot; a gap over
+                                                  LONG_GAP slots is stepped over
+    nothing is there                              wait SILENT_TICKS, then conceal until something comes
+
+`take` gives one slot of each row. A tick then calls `take_more` until it is empty: packets that come late come in heaps, and
+whoever takes a heap at once is never behind. Who does not is brought back by dropping: one slot when one has stood
+unneeded for STANDING_TICKS, and one each tick while more than OVERFULL are waiting.
+
+Positions are samples at 8 kHz since the row's first packet, by RTP timestamp. A stream that starts anew (another SSRC, or a
+timestamp that leaves the clock) goes on at the position at which its packet came.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.assembly import Assembly
+
+SLOTS = 32
+SAMPLES = 160
+GAP_TICKS = 2
+LONG_GAP = 10
+SILENT_TICKS = 8
+STANDING_TICKS = 250
+OVERFULL = 12
+RESTART_SAMPLES = 2 * 8000
+"""How far a timestamp may be from our own clock before the stream counts as a new one."""
+OVERDUE_TICKS = 10
+"""How long a stream may bring nothing but what is too late before its clock counts as a new one."""
+
+Octets = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
+Longs = NDArray[np.int64]
+Rows = NDArray[np.intp]
+
+_NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One slot of every row. The arrays are overwritten by the next `take`.
+
+    payload: uint8, (rows, 160), meaningful where `have`. lost: the slot is missing and is to be concealed; where neither
+    is set nothing is to be heard this tick, and no stage may move on. position: int64, (rows,), of the slot's first sample.
+    """
+
+    payload: Octets
+    have: Bools
+    lost: Bools
+    position: Longs
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """A further slot of those rows that have one. rows: (k,); payload: uint8, (k, 160); position: int64, (k,)."""
+
+    rows: Rows
+    payload: Octets
+    position: Longs
+
+
+class EarJitter:
+    """The slots of every row, and what became of their packets.
+
+    Counters, int64, (rows,): `received` packets kept; `late`, `duplicate` and `strange` (of a stream that is not the row's)
+    packets thrown away; `lost` slots missing in a gap; `concealed` slots given as lost; `skipped` slots dropped to catch up.
+    """
+
+    def __init__(self, rows: int) -> None:
+        def zeros() -> Longs:
+            return np.zeros(rows, np.int64)
+
+        self._payload = np.zeros((rows * SLOTS, SAMPLES), np.uint8)
+        self._slot = np.full(rows * SLOTS, -1, np.int64)
+        self._slot_sequence = np.zeros(rows * SLOTS, np.int64)
+        self._first_cell = np.arange(rows) * SLOTS
+        self._open = np.zeros(rows, np.bool_)
+        self._started = np.zeros(rows, np.bool_)
+        self._ssrc = np.zeros(rows, np.uint32)
+        # `_known_timestamp` is at `_known_position`; a slot is at 160 times its number plus the row's `_phase`.
+        self._known_timestamp = np.zeros(rows, np.uint32)
+        self._known_position, self._phase, self._first_tick = zeros(), zeros(), zeros()
+        self._next, self._highest = zeros(), zeros()
+        # The sequence number of the slot taken last, and of the packet kept last.
+        self._sequence, self._newest = zeros(), zeros()
+        self._waited, self._spare, self._least_spare = zeros(), zeros(), zeros()
+        self._ticks = 0
+        # A strange packet is believed when its successor follows it (RFC 3550 appendix A.1).
+        self._strange_next, self._overdue_since = zeros(), zeros()
+        self._assembly: dict[int, Assembly] = {}
+        self.received, self.late, self.duplicate, self.strange = zeros(), zeros(), zeros(), zeros()
+        self.lost, self.concealed, self.skipped = zeros(), zeros(), zeros()
+        self._taken = Taken(
+            np.zeros((rows, SAMPLES), np.uint8), np.zeros(rows, np.bool_), np.zeros(rows, np.bool_), zeros()
+        )
+
+    def open_row(self, row: int) -> None:
+        """The row is taken by a new call: nothing has come yet, every counter is 0."""
+        self.close_row(row)
+        self._open[row] = True
+        self._slot[row * SLOTS : (row + 1) * SLOTS] = -1
+        for counter in (
+            self.received,
+            self.late,
+            self.duplicate,
+            self.strange,
+            self.lost,
+            self.concealed,
+            self.skipped,
+        ):
+            counter[row] = 0
+
+    def close_row(self, row: int) -> None:
+        """Nothing more is kept or taken; the counters stay readable until the row is opened again."""
+        self._open[row] = self._started[row] = False
+        self._assembly.pop(row, None)
+
+    # -- in ---------------------------------------------------------------------------------------------------------
+
+    def insert(
+        self,
+        rows: Rows,
+        sequence: NDArray[np.uint16],
+        timestamp: NDArray[np.uint32],
+        payload: Octets,
+        now: int,
+        ssrc: NDArray[np.uint32] | None = None,
+    ) -> None:
+        """Keep packets of 20 ms that came since the last tick. rows: intp, (m,), any order, a row may come again.
+
+        payload: uint8, (m, 160). now: the tick. Without `ssrc` every packet counts as one of the row's stream.
+        """
+        self._start_rows(rows, sequence, timestamp, now, ssrc)
+        position = self._known_position[rows] + (timestamp - self._known_timestamp[rows]).view(np.int32)
+        slot, offset = np.divmod(position - self._phase[rows], SAMPLES)
+        plain = (offset == 0) & self._in_time(rows, slot) & ~self._off_clock(rows, position, now) & self._started[rows]
+        if ssrc is not None:
+            plain &= ssrc == self._ssrc[rows]
+        if plain.all():
+            self._count(rows, self._keep(rows, slot, sequence, payload))
+            return
+        few = rows[plain]
+        self._count(few, self._keep(few, slot[plain], sequence[plain], payload[plain]))
+        for k in np.flatnonzero(~plain).tolist():
+            source = None if ssrc is None else int(ssrc[k])
+            self.insert_packet(int(rows[k]), int(sequence[k]), int(timestamp[k]), payload[k].tobytes(), now, source)
+
+    def insert_packet(
+        self, row: int, sequence: int, timestamp: int, payload: bytes, now: int, ssrc: int | None = None
+    ) -> None:
+        """Keep one packet of any length: one octet is one sample. The slow path of `insert`."""
+        if not self._open[row] or not payload:
+            return
+        if not self._started[row]:
+            self._start(row, sequence, timestamp, now, ssrc)
+        position = self._position(row, timestamp)
+        if self._is_strange(row, position, now, ssrc):
+            if self._strange_next[row] != sequence:
+                self.strange[row] += 1
+                self._strange_next[row] = (sequence + 1) & 0xFFFF
+                return
+            position = self._restart(row, sequence, timestamp, now, ssrc)
+        if self._is_late(row, position + len(payload) - 1):
+            if not self._is_overdue(row, sequence, now):
+                self.late[row] += 1
+                return
+            position = self._restart(row, sequence, timestamp, now, ssrc)
+        self._lay(row, position, sequence, payload)
+
+    def _start_rows(
+        self,
+        rows: Rows,
+        sequence: NDArray[np.uint16],
+        timestamp: NDArray[np.uint32],
+        now: int,
+        ssrc: NDArray[np.uint32] | None,
+    ) -> None:
+        for k in np.flatnonzero(~self._started[rows] & self._open[rows]).tolist():
+            if not self._started[rows[k]]:
+                source = None if ssrc is None else int(ssrc[k])
+                self._start(int(rows[k]), int(sequence[k]), int(timestamp[k]), now, source)
+
+    def _start(self, row: int, sequence: int, timestamp: int, now: int, ssrc: int | None) -> None:
+        self._started[row] = True
+        self._ssrc[row] = ssrc or 0
+        self._known_timestamp[row] = timestamp
+        self._known_position[row] = self._phase[row] = self._next[row] = 0
+        self._first_tick[row] = now
+        self._highest[row] = self._strange_next[row] = self._overdue_since[row] = -1
+        self._sequence[row] = self._newest[row] = (sequence - 1) & 0xFFFF
+        self._waited[row] = self._spare[row] = self._least_spare[row] = 0
+
+    def _in_time(self, rows: Rows, slot: Longs) -> Bools:
+        early: Bools = slot < np.maximum(self._next[rows], self._highest[rows] - SLOTS + 1)
+        return ~early
+
+    def _off_clock(self, rows: Rows, position: Longs, now: int) -> Bools:
+        away: Bools = np.abs(position - (now - self._first_tick[rows]) * SAMPLES) > RESTART_SAMPLES
+        return away
+
+    def _keep(self, rows: Rows, slot: Longs, sequence: NDArray[np.uint16], payload: Octets) -> Bools:
+        """Lay slots into their cells; returns which of them were new."""
+        cell = self._first_cell[rows] + slot % SLOTS
+        fresh: Bools = self._slot[cell] != slot
+        if not fresh.all():
+            rows, slot, cell, sequence, payload = rows[fresh], slot[fresh], cell[fresh], sequence[fresh], payload[fresh]
+        self._slot[cell] = slot
+        self._slot_sequence[cell] = sequence
+        self._payload[cell] = payload
+        np.maximum.at(self._highest, rows, slot)
+        self._newest[rows] = sequence
+        self._strange_next[rows] = self._overdue_since[rows] = -1
+        return fresh
+
+    def _count(self, rows: Rows, fresh: Bools) -> None:
+        np.add.at(self.received, rows, fresh)
+        if not fresh.all():
+            np.add.at(self.duplicate, rows, ~fresh)
+
+    # -- one packet ---------------------------------------------------------------------------------------------------
+
+    def _position(self, row: int, timestamp: int) -> int:
+        # The difference of two timestamps is a signed 32-bit number: that is how they wrap around.
+        forward = (timestamp - int(self._known_timestamp[row]) + 0x80000000) % 0x100000000 - 0x80000000
+        return int(self._known_position[row]) + forward
+
+    def _clock(self, row: int, now: int) -> int:
+        return (now - int(self._first_tick[row])) * SAMPLES
+
+    def _is_strange(self, row: int, position: int, now: int, ssrc: int | None) -> bool:
+        other = ssrc is not None and ssrc != self._ssrc[row]
+        return other or abs(position - self._clock(row, now)) > RESTART_SAMPLES
+
+    def _is_late(self, row: int, last: int) -> bool:
+        slot = (last - self._phase[row]) // SAMPLES
+        return bool(slot < self._next[row] or slot <= self._highest[row] - SLOTS)
+
+    def _is_overdue(self, row: int, sequence: int, now: int) -> bool:
+        # A packet that is newer than all others and yet too late: the peer's clock stood still, as in a hold.
+        if not 0 < (sequence - int(self._newest[row])) & 0xFFFF < 0x8000:
+            return False
+        if self._overdue_since[row] < 0:
+            self._overdue_since[row] = now
+        return bool(now - self._overdue_since[row] >= OVERDUE_TICKS)
+
+    def _restart(self, row: int, sequence: int, timestamp: int, now: int, ssrc: int | None) -> int:
+        phase = int(self._phase[row])
+        slot = max((self._clock(row, now) - phase) // SAMPLES, int(max(self._next[row], self._highest[row] + 1)))
+        self._known_timestamp[row] = timestamp
+        self._known_position[row] = slot * SAMPLES + phase
+        self._ssrc[row] = self._ssrc[row] if ssrc is None else ssrc
+        if self._highest[row] < self._next[row]:
+            self._sequence[row] = (sequence - 1) & 0xFFFF
+        return slot * SAMPLES + phase
+
+    def _lay(self, row: int, position: int, sequence: int, payload: bytes) -> None:
+        slot, offset = divmod(position - int(self._phase[row]), SAMPLES)
+        assembly = self._assembly.get(row)
+        if offset and (assembly is None or slot not in assembly) and slot > self._highest[row]:
+            # A talkspurt may begin anywhere: from here on the slots begin with it.
+            self._phase[row] = position % SAMPLES
+            slot, offset = position // SAMPLES, 0
+        if assembly is None:
+            assembly = self._assembly[row] = Assembly()
+        fresh = [self._keep_slot(row, whole, sequence, octets) for whole, octets in assembly.add(slot, offset, payload)]
+        if any(fresh) or not fresh:
+            self.received[row] += 1
+        else:
+            self.duplicate[row] += 1
+
+    def _keep_slot(self, row: int, slot: int, sequence: int, octets: bytes) -> bool:
+        rows, slots = np.array([row]), np.array([slot])
+        if not self._in_time(rows, slots)[0]:
+            return False
+        return bool(self._keep(rows, slots, np.array([sequence], np.uint16), np.frombuffer(octets, np.uint8)[None])[0])
+
+    # -- out ----------------------------------------------------------------------------------------------------------
+
+    def take(self) -> Taken:
+        """The next slot of every row, or that it is lost, or that there is none yet."""
+        self._drop_what_stands()
+        taken = self._taken
+        have, position = taken.have, taken.position
+        np.equal(self._slot.take(self._cells()), self._next, out=have)
+        have &= self._started
+        taken.lost[:] = False
+        missing = np.flatnonzero(self._started & ~have)
+        if missing.size:
+            self._miss(missing, taken)
+        cells = self._cells()
+        np.take(self._payload, cells, axis=0, out=taken.payload, mode="clip")
+        np.multiply(self._next, SAMPLES, out=position)
+        position += self._phase
+        np.copyto(self._sequence, self._slot_sequence.take(cells), where=have)
+        self._waited[have] = 0
+        self.concealed += taken.lost
+        self._next += have | taken.lost
+        np.subtract(self._highest + 1, self._next, out=self._spare)
+        return taken
+
+    def take_more(self) -> More:
+        """A further slot of every row whose next slot is there already."""
+        cells = self._cells()
+        rows = np.flatnonzero((self._slot.take(cells) == self._next) & self._started)
+        cell = cells[rows]
+        position = self._next[rows] * SAMPLES + self._phase[rows]
+        self._sequence[rows] = self._slot_sequence[cell]
+        self._next[rows] += 1
+        self._spare[rows] -= 1
+        return More(rows, self._payload[cell], position)
+
+    def _cells(self) -> Rows:
+        return self._first_cell + self._next % SLOTS
+
+    def _drop_what_stands(self) -> None:
+        # What `take` and `take_more` left of the last tick: the delay that this reader bears.
+        np.minimum(self._least_spare, self._spare, out=self._least_spare)
+        drop = self._spare > OVERFULL
+        self._ticks += 1
+        if self._ticks % STANDING_TICKS == 0:
+            drop |= self._least_spare > 0
+            self._least_spare[:] = SLOTS
+        if drop.any():
+            self._next += drop
+            self.skipped += drop
+
+    def _miss(self, missing: Rows, taken: Taken) -> None:
+        self._waited[missing] += 1
+        later = self._highest[missing] >= self._next[missing]
+        silent = missing[~later]
+        taken.lost[silent] = self._waited[silent] > SILENT_TICKS
+        gap = missing[later]
+        if gap.size:
+            self._cross(gap, taken)
+
+    def _cross(self, gap: Rows, taken: Taken) -> None:
+        after = self._next[gap]
+        cells = self._first_cell[gap][:, None] + np.arange(SLOTS)
+        queued = np.where(self._slot[cells] >= after[:, None], self._slot[cells], _NEVER)
+        ahead = queued.min(axis=1)
+        unbroken = (self._slot_sequence[self._first_cell[gap] + ahead % SLOTS] - self._sequence[gap]) & 0xFFFF == 1
+        ripe = self._waited[gap] > GAP_TICKS
+        step = unbroken | (ripe & (ahead - after > LONG_GAP))
+        conceal = ripe & ~step
+        self._next[gap] = np.where(step, ahead, after)
+        self.lost[gap] += np.where(unbroken, 0, np.where(step, ahead - after, conceal))
+        taken.have[gap] = step
+        taken.lost[gap] = conceal

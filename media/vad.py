@@ -1,0 +1,141 @@
+"""Voice activity of all calls at once: an energy gate, and behind it Silero on the frames that pass.
+
+A tick brings 20 ms and the model wants 32 ms, so a row is due in 5 of 8 ticks. Rows begin in eight phases: every tick runs an even
+share. The gate follows each row's noise floor and lets through what is GATE_DB above it, and 320 ms more; the frame before
+the first is given to the model too, for its memory. On speech in noise this loses no onset and halves the work (MEDIA.md section 3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.frames import EAR_SAMPLES
+from media.silero import CONTEXT, FRAME, Silero, SileroWeights
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float32]
+Rows = NDArray[np.intp]
+
+GATE_DB = 4.0
+HANGOVER = 10
+"""How many frames of 32 ms the gate stays open after the last loud one."""
+FLOOR_RISE_DB = 0.03
+FLOOR_FALL = 0.2
+LOWEST_FLOOR_DB = -70.0
+HIGHEST_FIRST_FLOOR_DB = -45.0
+"""A call may begin with speech: its level is no floor."""
+
+PHASES = 8
+_STEP = 64
+_FRAME_STEPS, _TICK_STEPS, _CONTEXT_STEPS = FRAME // _STEP, EAR_SAMPLES // _STEP, CONTEXT // _STEP
+_RING = 32
+"""Steps of 64 samples kept of each row: two frames, their context, and what waits; a power of 2."""
+_FULL_SCALE_DB = 20 * np.log10(32768.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the rows' last frames were found to be; overwritten by the next step.
+
+    probability: float32, (rows,), the latest of each row. judged: (rows,), where this step judged a frame. lag: int64, (rows,),
+    where judged: how many samples at 8 kHz the judged frame of 32 ms ended before the end of what the row has heard.
+    """
+
+    probability: Floats
+    judged: Bools
+    lag: NDArray[np.int64]
+
+
+class Vad:
+    """The samples that wait for a full frame, the gate and the model's state, for every row."""
+
+    def __init__(self, rows: int, weights: SileroWeights) -> None:
+        self._model = Silero(weights, rows)
+        self._samples = np.zeros((rows * _RING, _STEP), np.int16)
+        self._first = np.arange(rows) * _RING
+        # Counted in steps: where the next samples go, and how many wait to be judged.
+        self._at = np.zeros(rows, np.intp)
+        self._fill = np.zeros(rows, np.intp)
+        self._floor = np.zeros(rows, np.float32)
+        self._open = np.zeros(rows, np.int64)
+        self._heard = Heard(np.zeros(rows, np.float32), np.zeros(rows, np.bool_), np.zeros(rows, np.int64))
+        self.judged = 0
+        self.computed = 0
+        for row in range(rows):
+            self.reset(row)
+
+    def reset(self, row: int) -> None:
+        """The row hears somebody new: silence came before."""
+        self._samples[row * _RING : (row + 1) * _RING] = 0
+        self._fill[row] = row % PHASES
+        self._floor[row] = np.inf
+        self._open[row] = 0
+        self._heard.probability[row] = 0
+        self._model.reset(row)
+
+    def step(self, pcm: NDArray[np.int16], heard: Bools | None = None, rows: Rows | None = None) -> Heard:
+        """Hear 20 ms more. pcm: int16, (n, 320), 16 kHz, line j of row `rows[j]` (distinct; None: of every row).
+
+        Lines whose `heard` (n,) is false are not heard.
+        """
+        if heard is not None and not heard.all():
+            lines = np.flatnonzero(heard)
+            pcm, rows = pcm[lines], lines if rows is None else rows[lines]
+        self._append(pcm, rows)
+        self._heard.judged[:] = False
+        due = np.flatnonzero(self._fill >= _FRAME_STEPS)
+        if due.size:
+            self._judge(due)
+        return self._heard
+
+    def _append(self, pcm: NDArray[np.int16], rows: Rows | None) -> None:
+        every = slice(None) if rows is None else rows
+        cells = self._cells(every, self._at[every], _TICK_STEPS)
+        self._samples[cells] = pcm.reshape(-1, _TICK_STEPS, _STEP)
+        self._at[every] += _TICK_STEPS
+        self._fill[every] += _TICK_STEPS
+
+    def _cells(self, rows: Rows | slice, start: Rows, steps: int) -> Rows:
+        cells: Rows = self._first[rows][:, None] + (start[:, None] + np.arange(steps)) % _RING
+        return cells
+
+    def _frames(self, rows: Rows, start: Rows) -> NDArray[np.int16]:
+        cells = self._cells(rows, start - _CONTEXT_STEPS, _CONTEXT_STEPS + _FRAME_STEPS)
+        return self._samples.take(cells, axis=0, mode="clip").reshape(len(rows), CONTEXT + FRAME)
+
+    def _judge(self, due: Rows) -> None:
+        start = self._at[due] - self._fill[due]
+        frames = self._frames(due, start)
+        opened, passing = self._gate(due, _level(frames[:, CONTEXT:]))
+        if opened.size:
+            self._model.forward(due[opened], self._frames(due[opened], start[opened] - _FRAME_STEPS))
+        result = self._heard
+        result.probability[due] = 0
+        if passing.size:
+            result.probability[due[passing]] = self._model.forward(due[passing], frames[passing])
+        self._fill[due] -= _FRAME_STEPS
+        result.judged[due] = True
+        result.lag[due] = self._fill[due] * (_STEP // 2)
+        self.judged += due.size
+        self.computed += passing.size + opened.size
+
+    def _gate(self, rows: Rows, level: Floats) -> tuple[Rows, Rows]:
+        """Which lines open the gate now, and which pass it."""
+        floor = self._floor[rows]
+        floor = np.where(np.isinf(floor), np.minimum(level, HIGHEST_FIRST_FLOOR_DB), floor)
+        floor = np.maximum(floor, LOWEST_FLOOR_DB)
+        before = self._open[rows]
+        after = np.where(level > floor + GATE_DB, HANGOVER, np.maximum(before - 1, 0))
+        self._open[rows] = after
+        self._floor[rows] = np.where(level < floor, floor + FLOOR_FALL * (level - floor), floor + FLOOR_RISE_DB)
+        return np.flatnonzero((before == 0) & (after > 0)), np.flatnonzero(after > 0)
+
+
+def _level(frame: NDArray[np.int16]) -> Floats:
+    """The mean power of frames in dB below full scale. frame: int16, (k, 512); returns float32, (k,)."""
+    wide = frame.astype(np.float32)
+    power = np.einsum("ij,ij->i", wide, wide) / FRAME
+    return np.asarray(10 * np.log10(power + 1e-3) - _FULL_SCALE_DB, np.float32)
