@@ -1,0 +1,342 @@
+"""The life of a call: one leg, its media and its conversation, in one task group.
+
+Whoever makes the call (`inbound`, `outbound`) brings it to its answer; from then on both are alike. Many things can end a
+call: the peer's BYE, the end of the conversation, the loss of media, the limit of its duration, an operator. The first to
+say so decides (`Call.end`); then the leg is hung up at once, the rest is put down in order, and the row becomes final.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+
+from media.frames import MediaEvent, MediaFailed, MediaPlane, MediaReport, MediaTimeout, MediaUnavailable
+from sipserver.ladder import Ladder
+from sipserver.legs import Answered, Ended, Leg, LegEvent, Offered, Progress, Refused
+from sipserver.media_session import MediaSession
+from sipserver.numbers import masked
+from sipserver.offer import NotAcceptable
+from sipserver.once import Once
+from sipserver.outcome import NotEstablished, Outcome, refused, status_of
+from sipserver.protocols import (
+    Agent,
+    CallDirection,
+    CallEnd,
+    CallLog,
+    CallStatus,
+    Conversation,
+    ConversationEnd,
+    Conversations,
+    EndedReason,
+    LiveCall,
+    Problem,
+    Variables,
+)
+
+POLITE_SECONDS = 5.0
+"""How long after `max_call_seconds` a call is cut: its conversation says goodbye first."""
+CLOSE_SECONDS = 10.0
+"""How long its media may take to close."""
+
+_REFUSALS = {EndedReason.CANCELED: 480, EndedReason.AT_CAPACITY: 503, EndedReason.NODE_LOST: 503}
+"""How an inbound call is refused that we end before its answer; 500 for every other reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What calls need of the other rooms. `clock` tells µs since the epoch."""
+
+    log: CallLog
+    media: MediaPlane
+    conversations: Conversations
+    ladder: Ladder
+    clock: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who is on a call, as its row says."""
+
+    call_id: str
+    direction: CallDirection
+    agent: Agent
+    customer_number: str
+    agent_number: str
+    variables: Variables = field(default_factory=dict)
+    not_ready: tuple[str, ...] = ()
+
+
+Establish = Callable[["Call"], Awaitable[None]]
+"""Brings a call to its answer by `open_session`, `follow` and `answered`; raises NotEstablished where there is none."""
+
+
+class Call:
+    """One call. `run` sees it through; the rest may be called meanwhile, from the same loop."""
+
+    def __init__(self, party: Party, services: Services) -> None:
+        self.party = party
+        self.id = party.call_id
+        self.answered_at: int | None = None
+        self.agreed: Once[bytes | None] = Once()
+        """The SDP of the peer's answer: of the 2xx to our INVITE, or of the ACK to our 2xx."""
+        self._services = services
+        self._over: Once[Outcome] = Once()
+        self._group = asyncio.TaskGroup()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._leg: Leg | None = None
+        self._hung_up = False
+        self._rang = party.direction is CallDirection.INBOUND
+        self._early_sdp: bytes | None = None
+        self._session: MediaSession | None = None
+        self._conversation: Conversation | None = None
+        self._conversation_end: ConversationEnd | None = None
+        self._logger = structlog.get_logger().bind(call_id=party.call_id)
+
+    # -- for those who make, list and end calls -----------------------------------------------------------------------
+
+    @property
+    def status(self) -> CallStatus:
+        """Where the call stands; never a final status, for a call that is over is gone."""
+        if self.answered_at is not None:
+            return CallStatus.IN_PROGRESS
+        return CallStatus.RINGING if self._rang else CallStatus.QUEUED
+
+    def end(self, outcome: Outcome) -> bool:
+        """End the call for this reason. False when it has ended already; the first reason stays."""
+        return self._over.set(outcome)
+
+    def hang_up(self) -> bool:
+        """End the call because somebody asked for it."""
+        return self.end(Outcome(EndedReason.CANCELED if self.answered_at is None else EndedReason.AGENT_ENDED))
+
+    async def run(self, establish: Establish) -> None:
+        """See the call through; when this returns, its row is final. Raises CancelledError, and what the call log's `ended` raises."""
+        party = self.party
+        self._logger.info(
+            "call begins", direction=party.direction, agent_id=party.agent.id, customer=masked(party.customer_number)
+        )
+        try:
+            await self._carry(establish)
+        except asyncio.CancelledError:
+            self.end(Outcome(EndedReason.NODE_LOST))
+            raise
+        except Exception:  # the edge of a call: whatever broke, it ends properly and the others go on
+            self._logger.exception("call broken by a defect")
+            self.end(Outcome(EndedReason.ERROR))
+        finally:
+            await self._close()
+
+    # -- for those who bring it to its answer --------------------------------------------------------------------------
+
+    async def open_session(self) -> MediaSession:
+        """Take a media row. Raises NotEstablished when there is none. The session id is a time, as RFC 8866 section 5.2 suggests."""
+        recording = Path(self._services.log.recording_path(self.id)) if self.party.agent.recording.enabled else None
+        try:
+            self._session = await MediaSession.open(
+                self._services.media, self.id, recording, session_id=self._services.clock()
+            )
+        except MediaUnavailable as error:
+            self._problem("media", f"No media could be opened: {error}")
+            raise NotEstablished(Outcome(EndedReason.AT_CAPACITY)) from None
+        return self._session
+
+    def follow(self, leg: Leg) -> None:
+        """This is the call's leg; what happens on it happens to the call."""
+        self._leg = leg
+        self._services.ladder.watch(leg.call_id, self.id)
+        self._spawn(self._watch_leg(leg))
+
+    def answered(self) -> None:
+        """The answer was given, or it came."""
+        self.answered_at = self._services.clock()
+        self._logger.info("call answered")
+        self._write(self._services.log.answered(self.id, self._sip_call_id(), self.answered_at))
+
+    def unusable(self, error: NotAcceptable, sip_code: int | None = None) -> NotEstablished:
+        """What to raise for a peer's SDP that cannot be used; `sip_code` is what we refuse its INVITE with, where it was one."""
+        self._problem("sip", f"The peer's session description cannot be used: {error}")
+        return NotEstablished(Outcome(EndedReason.ERROR, sip_code))
+
+    # -- the call itself -------------------------------------------------------------------------------------------------
+
+    async def _carry(self, establish: Establish) -> None:
+        async with self._group:
+            self._spawn(self._live(establish))
+            outcome = await self._over.wait()
+            self._leave(outcome)
+            for task in self._tasks:
+                task.cancel()
+
+    async def _live(self, establish: Establish) -> None:
+        try:
+            await establish(self)
+        except NotEstablished as failure:
+            self.end(failure.outcome)
+            return
+        session = self._agreed_session()
+        await session.connect()
+        self._spawn(session.watched.watch(self._observe))
+        self._spawn(self._limit_duration())
+        await self._converse(session)
+
+    async def _converse(self, session: MediaSession) -> None:
+        party = self.party
+        live = LiveCall(
+            id=party.call_id,
+            direction=party.direction,
+            agent=party.agent,
+            customer_number=party.customer_number,
+            agent_number=party.agent_number,
+            variables=party.variables,
+            media=session.media,
+            not_ready=party.not_ready,
+        )
+        self._conversation = self._services.conversations.create(live)
+        self._conversation_end = await self._conversation.run(live)
+        self.end(Outcome(self._conversation_end.reason or EndedReason.ERROR))
+
+    async def _limit_duration(self) -> None:
+        await asyncio.sleep(self.party.agent.max_call_seconds + POLITE_SECONDS)
+        self.end(Outcome(EndedReason.MAX_DURATION))
+
+    def _observe(self, event: MediaEvent) -> None:
+        if isinstance(event, MediaTimeout):
+            self.end(Outcome(EndedReason.MEDIA_TIMEOUT))
+        elif isinstance(event, MediaFailed):
+            self._problem("media", event.reason)
+            self.end(Outcome(EndedReason.ERROR))
+
+    # -- what happens on the leg -----------------------------------------------------------------------------------------
+
+    async def _watch_leg(self, leg: Leg) -> None:
+        async for event in leg.events():
+            await self._happened(leg, event)
+        self.end(Outcome(EndedReason.ERROR))
+
+    async def _happened(self, leg: Leg, event: LegEvent) -> None:
+        match event:
+            case Progress():
+                self._progressed(event)
+            case Answered():
+                await self._agreed(event.sdp)
+            case Refused():
+                self.end(refused(event.status, event.reason))
+            case Offered():
+                await self._offered(leg, event.sdp)
+            case Ended():
+                self._left(event)
+
+    def _progressed(self, event: Progress) -> None:
+        """The first 18x makes the call ringing. Early media is not played, but a 200 may come without SDP after a 183 with it."""
+        self._early_sdp = event.sdp or self._early_sdp
+        if 180 <= event.status <= 189 and not self._rang:
+            self._rang = True
+            self._write(self._services.log.ringing(self.id, self._sip_call_id(), self._services.clock()))
+
+    async def _agreed(self, sdp: bytes | None) -> None:
+        """The first answer is for whoever waits for it; one in a later ACK answers what `_offered` offered."""
+        if self.agreed.set(sdp or self._early_sdp) or sdp is None:
+            return
+        session = self._agreed_session()
+        try:
+            session.accept_answer(sdp)
+        except NotAcceptable as error:
+            self._problem("sip", f"The peer's session description cannot be used: {error}")
+            return
+        await session.connect()
+
+    async def _offered(self, leg: Leg, sdp: bytes | None) -> None:
+        """A re-INVITE or an UPDATE. While the first exchange is not done there cannot be a second (RFC 3311 section 5.2)."""
+        if self.answered_at is None:
+            leg.decline(491)
+            return
+        session = self._agreed_session()
+        try:
+            body = session.offer() if sdp is None else session.answer(sdp)
+        except NotAcceptable:
+            leg.decline(488)
+            return
+        leg.accept(body)
+        if sdp is not None:
+            await session.connect()
+
+    def _left(self, event: Ended) -> None:
+        if event.by == "lost":
+            self._problem("sip", event.reason or "The peer no longer answers.")
+            self.end(Outcome(EndedReason.ERROR))
+        else:
+            self.end(Outcome(EndedReason.CANCELED if self.answered_at is None else EndedReason.CUSTOMER_ENDED))
+
+    # -- the end ---------------------------------------------------------------------------------------------------------
+
+    def _leave(self, outcome: Outcome) -> None:
+        """Hang up, once."""
+        if self._leg is None or self._hung_up:
+            return
+        self._hung_up = True
+        if self.party.direction is CallDirection.INBOUND and self.answered_at is None:
+            self._leg.reject(outcome.sip_code or _REFUSALS.get(outcome.reason, 500))
+        else:
+            self._leg.hang_up(outcome.reason)
+
+    async def _close(self) -> None:
+        outcome = self._over.get(Outcome(EndedReason.ERROR))
+        self._leave(outcome)
+        report: MediaReport | None = None
+        try:
+            report = await self._close_media()
+        finally:
+            end = self._last_word(outcome, report)
+            await self._services.log.ended(self.id, end)
+            self._logger.info("call ended", status=end.status, reason=end.reason, sip_code=end.sip_code)
+
+    async def _close_media(self) -> MediaReport | None:
+        if self._session is None:
+            return None
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                return await self._session.media.close()
+        except TimeoutError:
+            self._logger.error("media did not close", seconds=CLOSE_SECONDS)
+            return None
+
+    def _last_word(self, outcome: Outcome, report: MediaReport | None) -> CallEnd:
+        said = self._conversation_end
+        if said is None and self._conversation is not None:
+            said = self._conversation.result()
+        return CallEnd(
+            status=status_of(outcome.reason, answered=self.answered_at is not None),
+            reason=outcome.reason,
+            at=self._services.clock(),
+            sip_code=outcome.sip_code,
+            sip_reason=outcome.sip_reason,
+            media=report,
+            conversation=said,
+        )
+
+    # -- tools -------------------------------------------------------------------------------------------------------------
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Work that is cancelled when the call ends."""
+        self._tasks.append(self._group.create_task(work))
+
+    def _write(self, writing: Coroutine[Any, Any, None]) -> None:
+        """A line for the call log. Nobody waits for it, but the call's last word comes after it."""
+        self._group.create_task(writing)
+
+    def _problem(self, part: Literal["sip", "media"], message: str) -> None:
+        self._logger.warning("call problem", part=part)
+        self._write(self._services.log.problem(self.id, Problem(self._services.clock(), part, message)))
+
+    def _sip_call_id(self) -> str:
+        return "" if self._leg is None else self._leg.call_id
+
+    def _agreed_session(self) -> MediaSession:
+        if self._session is None:
+            raise RuntimeError("The call has an answer and no session.")
+        return self._session

@@ -1,0 +1,99 @@
+"""All calls of this node, from both sides: taken, placed, listed, ended, drained. What `server.py` joins to the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sipserver.call import Services
+from sipserver.capacity import Capacity, Limits
+from sipserver.inbound import Inbound, Manners
+from sipserver.legs import Endpoint, Leg
+from sipserver.live import LiveCalls
+from sipserver.outbound import Outbound
+from sipserver.outcome import Outcome
+from sipserver.protocols import AgentDirectory, CallDirection, CallStatus, DialOrder, EndedReason
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """A live call in a list. `answered_at` in µs since the epoch, None before the answer."""
+
+    call_id: str
+    direction: CallDirection
+    status: CallStatus
+    agent_id: str
+    customer_number: str
+    agent_number: str
+    answered_at: int | None
+
+
+class Calls:
+    """Takes and places calls (`protocols.Dialler`), and knows those that are live."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        services: Services,
+        directory: AgentDirectory,
+        new_id: Callable[[], str],
+        limits: Limits,
+        manners: Manners,
+    ) -> None:
+        self._endpoint = endpoint
+        self._live = LiveCalls()
+        self._capacity = Capacity(limits, self._live, services.log.accepting, services.media.free)
+        self._inbound = Inbound(services, directory, self._live, self._capacity, new_id, manners)
+        self._outbound = Outbound(endpoint, services, self._live, self._capacity)
+
+    async def start(self) -> None:
+        """Bind, and take calls from now on. Raises OSError."""
+        await self._endpoint.start(self.on_invite)
+
+    async def on_invite(self, leg: Leg) -> None:
+        """An inbound leg: refuse it, or see the call through to its end."""
+        await self._inbound.take(leg)
+
+    async def dial(self, order: DialOrder) -> None:
+        """Place a call and see it through to its end; how it ended is in the call log."""
+        await self._outbound.dial(order)
+
+    async def hang_up(self, call_id: str) -> bool:
+        """End a call: `agent_ended`, or `canceled` before its answer. False if it is not live here."""
+        call = self._live.get(call_id)
+        return call is not None and call.hang_up()
+
+    def capacity(self) -> int:
+        """How many more calls this node would take now."""
+        return self._capacity.left()
+
+    def live(self) -> list[CallView]:
+        """The calls that are here now, oldest first."""
+        return [
+            CallView(
+                call_id=call.id,
+                direction=call.party.direction,
+                status=call.status,
+                agent_id=call.party.agent.id,
+                customer_number=call.party.customer_number,
+                agent_number=call.party.agent_number,
+                answered_at=call.answered_at,
+            )
+            for call in self._live
+        ]
+
+    def drain(self) -> None:
+        """No new calls, in or out; those that are here go on."""
+        self._capacity.drain()
+        self._endpoint.drain()
+
+    async def idle(self) -> None:
+        """Until no call is here: each has its final row."""
+        await self._live.empty()
+
+    async def stop(self) -> None:
+        """End every call as `node_lost` (BYE, CANCEL or 503) and wait for the rows. Stop the endpoint after this."""
+        self.drain()
+        for call in self._live:
+            call.end(Outcome(EndedReason.NODE_LOST))
+        await self.idle()

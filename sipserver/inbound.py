@@ -1,0 +1,172 @@
+"""Calls that come in: what is refused and how, and the way from an INVITE to its answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from sipserver.call import Call, Party, Services
+from sipserver.capacity import Capacity
+from sipserver.legs import Leg
+from sipserver.live import LiveCalls
+from sipserver.media_session import MediaSession
+from sipserver.message.grammar import quote
+from sipserver.numbers import called_numbers, caller_number, region_of
+from sipserver.offer import NotAcceptable, OfferAnswer
+from sipserver.protocols import Agent, AgentDirectory, CallDirection, InboundCall, Route
+from sipserver.sdp import sdp_body
+
+logger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How inbound calls are treated: seconds of ringing before the answer, and what Retry-After says beside a 503."""
+
+    ring_seconds: float = 0.0
+    retry_after: int = 30
+
+
+class Rejected(Exception):
+    """The INVITE is refused with this status. The sentence is for our log, not for the caller."""
+
+    def __init__(self, status: int, why: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(why)
+        self.status = status
+        self.why = why
+        self.headers = headers
+
+
+class Inbound:
+    """Takes INVITEs. `new_id` makes the ids of calls."""
+
+    def __init__(
+        self,
+        services: Services,
+        directory: AgentDirectory,
+        live: LiveCalls,
+        capacity: Capacity,
+        new_id: Callable[[], str],
+        manners: Manners = Manners(),
+    ) -> None:
+        self._services = services
+        self._directory = directory
+        self._live = live
+        self._capacity = capacity
+        self._new_id = new_id
+        self._manners = manners
+
+    async def take(self, leg: Leg) -> None:
+        """Refuse the call, or see it through to its end. Raises nothing but CancelledError."""
+        try:
+            await self._take(leg)
+        except Rejected as refusal:
+            self._reject(leg, refusal)
+        except Exception:  # the edge of a call without a row: it is refused, and the others go on
+            logger.exception("INVITE could not be taken")
+            self._reject(leg, Rejected(503, "A defect of ours, or the store is down."))
+
+    async def _take(self, leg: Leg) -> None:
+        self._check_node()
+        route = await self._route(leg)
+        self._check_node()
+        agent = self._agent(route)
+        _check_offer(leg)
+        called = InboundCall(
+            call_id=self._new_id(),
+            route=route,
+            customer_number=caller_number(leg.invite, region_of(route.number)),
+            sip_call_id=leg.call_id,
+            at=self._services.clock(),
+        )
+        call = Call(_party(called, agent), self._services)
+        with self._live.place(call):
+            await self._services.log.begin(called)
+            await call.run(partial(self._establish, leg))
+
+    # -- what is refused -------------------------------------------------------------------------------------------------
+
+    def _check_node(self) -> None:
+        why = self._capacity.refusal()
+        if why is not None:
+            raise Rejected(503, why)
+
+    async def _route(self, leg: Leg) -> Route:
+        """An unknown source has been refused by the guard; it is asked again here, for trunks come and go."""
+        trunks = self._directory.trunks_of(leg.source.host) if leg.source else ()
+        if not trunks:
+            raise Rejected(403, "The source belongs to no trunk.")
+        for number in called_numbers(leg.invite):
+            route = await self._directory.route(number, trunks)
+            if route is not None:
+                return route
+        raise Rejected(404, "No such number on the trunks of this source.")
+
+    def _agent(self, route: Route) -> Agent:
+        if route.agent is None or not route.agent.is_active:
+            raise Rejected(480, "The number has no active agent.")
+        if self._capacity.agent_is_full(route.agent.id):
+            raise Rejected(486, "The agent has all the calls that it may have.")
+        return route.agent
+
+    def _reject(self, leg: Leg, refusal: Rejected) -> None:
+        retry = (("Retry-After", str(self._manners.retry_after)),) if refusal.status == 503 else ()
+        host = leg.source.host if leg.source else None
+        logger.info("call refused", sip_code=refusal.status, why=refusal.why, source=host)
+        leg.reject(refusal.status, headers=(*refusal.headers, *retry))
+
+    # -- the way to the answer -------------------------------------------------------------------------------------------
+
+    async def _establish(self, leg: Leg, call: Call) -> None:
+        """180, media, 200. Without an offer in the INVITE ours goes into the 200, and the ACK brings the answer."""
+        call.follow(leg)
+        leg.ring()
+        session = await call.open_session()
+        await asyncio.sleep(self._manners.ring_seconds)
+        offer = sdp_body(leg.invite)
+        try:
+            sdp = session.offer() if offer is None else session.answer(offer)
+        except NotAcceptable as error:
+            raise call.unusable(error, sip_code=488) from None
+        leg.answer(sdp)
+        call.answered()
+        if offer is None:
+            await self._late_answer(call, session)
+
+    async def _late_answer(self, call: Call, session: MediaSession) -> None:
+        try:
+            session.accept_answer(await call.agreed.wait())
+        except NotAcceptable as error:
+            raise call.unusable(error) from None
+
+
+def _check_offer(leg: Leg) -> None:
+    """Whether the offer can be answered at all, before a row and a recording are begun. Our own address is not known yet: the
+    source's stands for it, being of the same family."""
+    offer = sdp_body(leg.invite)
+    if offer is None or leg.source is None:
+        return
+    try:
+        OfferAnswer(leg.source.host, 9, 0).answer(offer)
+    except NotAcceptable as error:
+        raise Rejected(488, str(error), _warning(error)) from None
+
+
+def _warning(error: NotAcceptable) -> tuple[tuple[str, str], ...]:
+    """Why, in the form of RFC 3261 section 20.43."""
+    return (("Warning", f"{error.code} antiphon {quote(str(error))}"),)
+
+
+def _party(called: InboundCall, agent: Agent) -> Party:
+    return Party(
+        call_id=called.call_id,
+        direction=CallDirection.INBOUND,
+        agent=agent,
+        customer_number=called.customer_number,
+        agent_number=called.route.number,
+        not_ready=called.route.not_ready,
+    )

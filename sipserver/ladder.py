@@ -1,0 +1,93 @@
+"""The SIP ladder of a call: one line for each message, shown live, without numbers and credentials."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from sipserver.message import MessageError, Request, Response, SipUri
+from sipserver.numbers import masked
+from sipserver.protocols import LiveEvent
+
+Publish = Callable[[str, LiveEvent], None]
+
+_KEPT_EACH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One message of the ladder. `<` came in, `>` went out."""
+
+    direction: Literal["<", ">"]
+    summary: str
+    cseq: str
+    sdp: bool
+
+    def event(self) -> LiveEvent:
+        """What is published."""
+        return LiveEvent(
+            "sip", {"direction": self.direction, "summary": self.summary, "cseq": self.cseq, "sdp": self.sdp}
+        )
+
+
+class Ladder:
+    """Joins the messages of a SIP Call-ID to the call they belong to. `tap` is a `legs.LadderTap`.
+
+    An INVITE comes before anybody knows its call, so messages of unknown calls are kept until `watch` tells whose they
+    are. Both tables hold `size` Call-IDs and forget the oldest; a BYE's answer, which comes after the call's end, is
+    thereby still shown.
+    """
+
+    def __init__(self, publish: Publish, size: int = 1024) -> None:
+        self._publish = publish
+        self._size = size
+        self._calls: OrderedDict[str, str] = OrderedDict()
+        self._early: OrderedDict[str, deque[Rung]] = OrderedDict()
+
+    def watch(self, sip_call_id: str, call_id: str) -> None:
+        """From now on, and for what has been kept: this Call-ID is that call."""
+        self._calls[sip_call_id] = call_id
+        _shorten(self._calls, self._size)
+        for rung in self._early.pop(sip_call_id, ()):
+            self._publish(call_id, rung.event())
+
+    def tap(self, sip_call_id: str, direction: Literal["<", ">"], message: Request | Response) -> None:
+        """A message came in or went out."""
+        rung = Rung(direction, summary_of(message), _cseq(message), bool(message.body))
+        call_id = self._calls.get(sip_call_id)
+        if call_id is not None:
+            self._publish(call_id, rung.event())
+            return
+        self._early.setdefault(sip_call_id, deque(maxlen=_KEPT_EACH)).append(rung)
+        _shorten(self._early, self._size)
+
+
+def summary_of(message: Request | Response) -> str:
+    """`INVITE sip:+12*******23@198.51.100.7` or `180 Ringing`."""
+    if isinstance(message, Request):
+        return f"{message.method} {masked_uri(message.uri)}"
+    return f"{message.status} {masked(message.reason)}"
+
+
+def masked_uri(uri: str) -> str:
+    """The URI with its number masked, without password, headers and parameters, for those may carry either."""
+    try:
+        parsed = SipUri.parse(uri)
+    except MessageError:
+        return masked(uri.partition(";")[0])
+    user = None if parsed.user is None else masked(parsed.user.partition(";")[0])
+    return str(replace(parsed, user=user, password=None, params=type(parsed.params)(), headers=()))
+
+
+def _cseq(message: Request | Response) -> str:
+    try:
+        return str(message.cseq)
+    except MessageError:
+        return ""
+
+
+def _shorten(table: OrderedDict[str, str] | OrderedDict[str, deque[Rung]], size: int) -> None:
+    while len(table) > size:
+        table.popitem(last=False)

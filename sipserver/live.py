@@ -1,0 +1,48 @@
+"""The calls that are on this node now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sipserver.call import Call
+
+
+class LiveCalls:
+    """From the moment a call takes a place on the node until its row is final."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, Call] = {}
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(list(self._calls.values()))
+
+    def get(self, call_id: str) -> Call | None:
+        """The call of this id, if it is here."""
+        return self._calls.get(call_id)
+
+    def of_agent(self, agent_id: str) -> int:
+        """How many of them this agent has."""
+        return sum(call.party.agent.id == agent_id for call in self._calls.values())
+
+    @contextmanager
+    def place(self, call: Call) -> Iterator[None]:
+        """The call's place, held from the decision to take it."""
+        self._calls[call.id] = call
+        self._empty.clear()
+        try:
+            yield
+        finally:
+            del self._calls[call.id]
+            if not self._calls:
+                self._empty.set()
+
+    async def empty(self) -> None:
+        """Until there is none."""
+        await self._empty.wait()

@@ -1,0 +1,47 @@
+"""The media session of a call (RFC 3264): an open media row, and what was offered and answered for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from media.frames import CallMedia, MediaPlane
+from sipserver.offer import OfferAnswer
+from sipserver.watched import WatchedMedia
+
+
+class MediaSession:
+    """Media follow what was agreed last: after each exchange `connect` tells them. `session_id` is that of our o= line."""
+
+    def __init__(self, media: CallMedia, session_id: int) -> None:
+        self.watched = WatchedMedia(media)
+        self._media = media
+        self._exchange = OfferAnswer(media.host, media.port, session_id)
+
+    @classmethod
+    async def open(cls, plane: MediaPlane, call_id: str, recording: Path | None, session_id: int) -> MediaSession:
+        """Take a row. Raises MediaUnavailable."""
+        return cls(await plane.open(call_id, recording), session_id)
+
+    @property
+    def media(self) -> CallMedia:
+        """The media as a conversation sees them."""
+        return cast(CallMedia, self.watched)
+
+    def offer(self) -> bytes:
+        """Our offer."""
+        return self._exchange.offer()
+
+    def answer(self, sdp: bytes) -> bytes:
+        """Our answer to the peer's offer. Raises NotAcceptable; the session then is as it was."""
+        return self._exchange.answer(sdp)
+
+    def accept_answer(self, sdp: bytes | None) -> None:
+        """The peer's answer to our offer. Raises NotAcceptable, also where there is none; the session then is as it was."""
+        self._exchange.accept_answer(sdp or b"")
+
+    async def connect(self) -> None:
+        """Let media flow as agreed. Before the first agreement there is nothing to follow."""
+        agreed = self._exchange.negotiated
+        if agreed is not None:
+            await self._media.connect(agreed.remote, agreed.format, agreed.direction)

@@ -1,0 +1,61 @@
+"""Calls that we place: the way from an order to the answer of whoever is called."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from sipserver.call import Call, Party, Services
+from sipserver.capacity import Capacity
+from sipserver.legs import Endpoint, Invitation
+from sipserver.live import LiveCalls
+from sipserver.offer import NotAcceptable
+from sipserver.outcome import NotEstablished, Outcome
+from sipserver.protocols import CallDirection, DialOrder, EndedReason
+
+
+class Outbound:
+    """Places calls."""
+
+    def __init__(self, endpoint: Endpoint, services: Services, live: LiveCalls, capacity: Capacity) -> None:
+        self._endpoint = endpoint
+        self._services = services
+        self._live = live
+        self._capacity = capacity
+
+    async def dial(self, order: DialOrder) -> None:
+        """Place the call and see it through. Returns when its row is final, whatever came of it."""
+        call = Call(_party(order), self._services)
+        if self._capacity.refusal() is not None or self._capacity.agent_is_full(order.agent.id):
+            call.end(Outcome(EndedReason.AT_CAPACITY))
+        with self._live.place(call):
+            await call.run(partial(self._establish, order))
+
+    async def _establish(self, order: DialOrder, call: Call) -> None:
+        session = await call.open_session()
+        call.follow(self._endpoint.invite(_invitation(order, session.offer())))
+        try:
+            async with asyncio.timeout(order.ring_timeout_seconds):
+                sdp = await call.agreed.wait()
+        except TimeoutError:
+            raise NotEstablished(Outcome(EndedReason.NO_ANSWER)) from None
+        try:
+            session.accept_answer(sdp)
+        except NotAcceptable as error:
+            raise call.unusable(error) from None
+        call.answered()
+
+
+def _invitation(order: DialOrder, sdp: bytes) -> Invitation:
+    return Invitation(trunk=order.trunk, to=order.to, from_user=order.from_number, sdp=sdp)
+
+
+def _party(order: DialOrder) -> Party:
+    return Party(
+        call_id=order.call_id,
+        direction=CallDirection.OUTBOUND,
+        agent=order.agent,
+        customer_number=order.to,
+        agent_number=order.from_number,
+        variables=order.variables,
+    )

@@ -1,0 +1,62 @@
+"""What a call came to, and how SIP's codes are read into it (CONTRACT, `status` and `endedReason`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sipserver.protocols import CallStatus, EndedReason
+
+_BY_CODE: dict[int, EndedReason] = {
+    401: EndedReason.REJECTED,
+    402: EndedReason.REJECTED,
+    403: EndedReason.REJECTED,
+    404: EndedReason.INVALID_NUMBER,
+    407: EndedReason.REJECTED,
+    408: EndedReason.NO_ANSWER,
+    410: EndedReason.INVALID_NUMBER,
+    433: EndedReason.REJECTED,
+    480: EndedReason.NO_ANSWER,
+    484: EndedReason.INVALID_NUMBER,
+    485: EndedReason.INVALID_NUMBER,
+    486: EndedReason.BUSY,
+    487: EndedReason.CANCELED,
+    600: EndedReason.BUSY,
+    604: EndedReason.INVALID_NUMBER,
+    606: EndedReason.ERROR,
+}
+_BY_CLASS: dict[int, EndedReason] = {
+    3: EndedReason.REJECTED,
+    4: EndedReason.ERROR,
+    5: EndedReason.TRUNK_UNAVAILABLE,
+    6: EndedReason.REJECTED,
+}
+"""3xx: a redirection is not followed, for the trunk would choose what we pay for. 4xx: something is wrong with what we sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Why a call ended, with the final answer that said so, where there was one."""
+
+    reason: EndedReason
+    sip_code: int | None = None
+    sip_reason: str | None = None
+
+
+class NotEstablished(Exception):
+    """The call came to nothing before anybody could speak."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
+def refused(code: int, reason: str) -> Outcome:
+    """What a final answer of 3xx–6xx to our INVITE means. 408 and 503 are also made here: no answer, no transport."""
+    return Outcome(_BY_CODE.get(code) or _BY_CLASS[code // 100], code, reason)
+
+
+def status_of(reason: EndedReason, answered: bool) -> CallStatus:
+    """The final status of a call that ended for this reason."""
+    if answered:
+        return CallStatus.COMPLETED
+    return CallStatus.NO_ANSWER if reason is EndedReason.NO_ANSWER else CallStatus.FAILED

@@ -1,0 +1,426 @@
+"""Stand-ins for everything around a call: legs, endpoint, media, call log, directory, conversation.
+
+They do what their Protocols say and remember what was asked of them. Nothing in them is timed: run them under `tests.virtual_time`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from media.frames import (
+    CallMedia,
+    Direction,
+    MediaEvent,
+    MediaFailed,
+    MediaReport,
+    MediaUnavailable,
+    RtpFormat,
+    RtpRemote,
+)
+from sipserver.call import Services
+from sipserver.calls import Calls
+from sipserver.capacity import Limits
+from sipserver.inbound import Manners
+from sipserver.ladder import Ladder
+from sipserver.legs import Ended, Invitation, LegEvent, Refused, Source
+from sipserver.message import Request, Response, parse
+from sipserver.offer import G711, AudioCodec, OfferAnswer
+from sipserver.protocols import (
+    Agent,
+    CallEnd,
+    ConversationEnd,
+    DialOrder,
+    InboundCall,
+    LiveCall,
+    LiveEvent,
+    Problem,
+    Route,
+    Trunk,
+    Utterance,
+    Variables,
+)
+from tests import virtual_time
+
+CALLEE = "+12025550100"
+CALLER = "+12025550123"
+TRUNK_HOST = "198.51.100.7"
+AGENT = Agent(id="agent-1", organization_id="org-1", name="Ada", max_call_seconds=600)
+TRUNK = Trunk("trunk-1", "org-1", "ip_allowlist", TRUNK_HOST, sources=(TRUNK_HOST,))
+REPORT = MediaReport(100, 100, 0, 0, 0.5, 4.3, "PCMU", 16000)
+
+
+def peer(codecs: Sequence[AudioCodec] = G711, host: str = TRUNK_HOST, port: int = 40000) -> OfferAnswer:
+    """The other side's offers and answers."""
+    return OfferAnswer(host, port, 7, codecs)
+
+
+VIDEO_ONLY = b"v=0\r\no=- 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\nm=video 4000 RTP/AVP 96\r\n"
+
+
+def invite(
+    sdp: bytes | None, *, to: str = CALLEE, caller: str = CALLER, headers: Sequence[str] = (), call_id: str = "sip-1"
+) -> Request:
+    """An INVITE as it came in."""
+    body = sdp or b""
+    lines = [
+        f"INVITE sip:{to}@192.0.2.1 SIP/2.0",
+        f"Via: SIP/2.0/UDP {TRUNK_HOST};branch=z9hG4bK-{call_id}",
+        f"From: <sip:{caller}@{TRUNK_HOST}>;tag=a",
+        f"To: <sip:{to}@192.0.2.1>",
+        f"Call-ID: {call_id}",
+        "CSeq: 1 INVITE",
+        f"Contact: <sip:{TRUNK_HOST}>",
+        *headers,
+        *(["Content-Type: application/sdp"] if body else []),
+        f"Content-Length: {len(body)}",
+        "",
+        "",
+    ]
+    request = parse("\r\n".join(lines).encode() + body)
+    assert isinstance(request, Request)
+    return request
+
+
+class FakeLeg:
+    """A leg that remembers. `deeds` holds (seconds, what, argument); events are `tell`-ed by the test."""
+
+    def __init__(self, request: Request, source: Source | None) -> None:
+        self.call_id = request.headers.get("call-id") or ""
+        self.invite = request
+        self.source = source
+        self.deeds: list[tuple[float, str, Any]] = []
+        self.over = False
+        self.retry_after: str | None = None
+        self.warning: str | None = None
+        self._events: asyncio.Queue[LegEvent | None] = asyncio.Queue()
+
+    def tell(self, *events: LegEvent) -> None:
+        """These happen now."""
+        for event in events:
+            self._events.put_nowait(event)
+            if isinstance(event, Refused | Ended):
+                self._finish()
+
+    @property
+    def did(self) -> list[str]:
+        """What was done, in order, without times and bodies."""
+        return [what if isinstance(argument, bytes) else f"{what} {argument}" for _, what, argument in self.deeds]
+
+    def sdp(self, what: str) -> list[bytes]:
+        """The bodies that went out with `answer` or `accept`."""
+        return [argument for _, deed, argument in self.deeds if deed == what]
+
+    def at(self, what: str) -> float | None:
+        """When it was first done."""
+        return next((second for second, deed, _ in self.deeds if deed == what), None)
+
+    async def events(self) -> AsyncIterator[LegEvent]:
+        while (event := await self._events.get()) is not None:
+            yield event
+
+    def ring(self, status: int = 180, sdp: bytes | None = None) -> None:
+        self._do("ring", status)
+
+    def answer(self, sdp: bytes) -> None:
+        self._do("answer", sdp)
+
+    def reject(self, status: int, reason: str | None = None, headers: Sequence[tuple[str, str]] = ()) -> None:
+        self.retry_after = dict(headers).get("Retry-After")
+        self.warning = dict(headers).get("Warning")
+        self._do("reject", status)
+        self._finish()
+
+    def accept(self, sdp: bytes) -> None:
+        self._do("accept", sdp)
+
+    def decline(self, status: int = 488) -> None:
+        self._do("decline", status)
+
+    def hang_up(self, reason: str | None = None) -> None:
+        self._do("hang_up", reason)
+        self._finish()
+
+    def _do(self, what: str, argument: object) -> None:
+        if not self.over:
+            self.deeds.append((virtual_time.now(), what, argument))
+
+    def _finish(self) -> None:
+        if not self.over:
+            self.over = True
+            self._events.put_nowait(None)
+
+
+class FakeEndpoint:
+    """Places calls on FakeLegs; `on_leg` may script what the callee does."""
+
+    def __init__(self) -> None:
+        self.invitations: list[Invitation] = []
+        self.legs: list[FakeLeg] = []
+        self.draining = False
+        self.stopped = False
+        self.on_leg: Callable[[FakeLeg], None] = lambda leg: None
+
+    async def start(self, on_invite: Callable[[Any], Awaitable[None]]) -> None:
+        self.on_invite = on_invite
+
+    def invite(self, invitation: Invitation) -> FakeLeg:
+        self.invitations.append(invitation)
+        leg = FakeLeg(invite(invitation.sdp, to=invitation.to, call_id=f"out-{len(self.legs) + 1}"), None)
+        self.legs.append(leg)
+        self.on_leg(leg)
+        return leg
+
+    async def options(self, trunk: Trunk, timeout: float) -> Response | None:
+        return None
+
+    def drain(self) -> None:
+        self.draining = True
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+
+class FakeMedia:
+    """One call's media: what was connected, and events that the test emits."""
+
+    def __init__(self, call_id: str, port: int, recording: Path | None) -> None:
+        self.call_id = call_id
+        self.host = "192.0.2.1"
+        self.port = port
+        self.recording = recording
+        self.connections: list[tuple[float, RtpRemote, RtpFormat, Direction]] = []
+        self.closed_at: float | None = None
+        self.close_takes = 0.0
+        self.close_fails: Exception | None = None
+        self._events: asyncio.Queue[MediaEvent | None] = asyncio.Queue()
+
+    def emit(self, event: MediaEvent) -> None:
+        """This happens now."""
+        self._events.put_nowait(event)
+        if isinstance(event, MediaFailed):
+            self._events.put_nowait(None)
+
+    async def connect(self, remote: RtpRemote, fmt: RtpFormat, direction: Direction = Direction.SENDRECV) -> None:
+        await asyncio.sleep(0)
+        self.connections.append((virtual_time.now(), remote, fmt, direction))
+
+    async def events(self) -> AsyncIterator[MediaEvent]:
+        while (event := await self._events.get()) is not None:
+            yield event
+
+    def position(self) -> int:
+        """8 samples to the millisecond."""
+        return round((virtual_time.now() - self.connections[0][0]) * 8000) if self.connections else 0
+
+    async def close(self) -> MediaReport:
+        await asyncio.sleep(self.close_takes)
+        if self.close_fails is not None:
+            raise self.close_fails
+        self.closed_at = virtual_time.now()
+        return REPORT
+
+
+class FakePlane:
+    """A media plane of `rows` calls. With `down` it refuses to open though it has rows."""
+
+    def __init__(self, rows: int = 10) -> None:
+        self.rows = rows
+        self.down = False
+        self.opened: list[FakeMedia] = []
+        self.open_takes = 0.0
+
+    async def open(self, call_id: str, recording: Path | None) -> CallMedia:
+        await asyncio.sleep(self.open_takes)
+        if self.down:
+            raise MediaUnavailable("the media process is down")
+        media = FakeMedia(call_id, 20000 + 2 * len(self.opened), recording)
+        self.opened.append(media)
+        return media  # type: ignore[return-value]
+
+    def free(self) -> int:
+        return self.rows - sum(media.closed_at is None for media in self.opened)
+
+
+class FakeLog:
+    """A call log that remembers: `told` holds the name of each write per call, in order."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, list[str]] = {}
+        self.begun: dict[str, InboundCall] = {}
+        self.ends: dict[str, CallEnd] = {}
+        self.answers: dict[str, int] = {}
+        self.problems: dict[str, list[Problem]] = {}
+        self.published: list[tuple[str, LiveEvent]] = []
+        self.refusal: str | None = None
+        self.down: OSError | None = None
+        self.write_takes = 0.0
+
+    async def _write(self, call_id: str, what: str) -> None:
+        await asyncio.sleep(self.write_takes)
+        if self.down is not None:
+            raise self.down
+        self.told.setdefault(call_id, []).append(what)
+
+    async def begin(self, call: InboundCall) -> None:
+        await self._write(call.call_id, "begin")
+        self.begun[call.call_id] = call
+
+    async def ringing(self, call_id: str, sip_call_id: str, at: int) -> None:
+        await self._write(call_id, f"ringing {sip_call_id}")
+
+    async def answered(self, call_id: str, sip_call_id: str, at: int) -> None:
+        await self._write(call_id, f"answered {sip_call_id}")
+        self.answers[call_id] = at
+
+    async def utterance(self, call_id: str, item: Utterance) -> None:
+        await self._write(call_id, "utterance")
+
+    async def captured(self, call_id: str, values: Variables) -> None:
+        await self._write(call_id, "captured")
+
+    async def problem(self, call_id: str, problem: Problem) -> None:
+        await self._write(call_id, "problem")
+        self.problems.setdefault(call_id, []).append(problem)
+
+    async def ended(self, call_id: str, end: CallEnd) -> None:
+        await self._write(call_id, "ended")
+        self.ends[call_id] = end
+
+    def publish(self, call_id: str, event: LiveEvent) -> None:
+        self.published.append((call_id, event))
+
+    def recording_path(self, call_id: str) -> str:
+        return f"recordings/{call_id}.wav"
+
+    def accepting(self) -> str | None:
+        return self.refusal
+
+
+@dataclass
+class FakeDirectory:
+    """Trunks by source address, routes by number."""
+
+    trunks: dict[str, tuple[Trunk, ...]] = field(default_factory=dict)
+    routes: dict[str, Route] = field(default_factory=dict)
+    broken: Exception | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def trunks_of(self, host: str) -> Sequence[Trunk]:
+        return self.trunks.get(host, ())
+
+    async def route(self, called: str, trunks: Sequence[Trunk]) -> Route | None:
+        self.asked.append(called)
+        await asyncio.sleep(0)
+        if self.broken is not None:
+            raise self.broken
+        return self.routes.get(called)
+
+
+Talk = Callable[[LiveCall], Awaitable[ConversationEnd]]
+
+
+async def silence(call: LiveCall) -> ConversationEnd:
+    """Says nothing, for ever."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+class FakeConversation:
+    """Talks as scripted; put down by cancellation it takes `put_down_takes` seconds."""
+
+    def __init__(self, talk: Talk, put_down_takes: float) -> None:
+        self._talk = talk
+        self._put_down_takes = put_down_takes
+        self.began_at: float | None = None
+        self.cancelled_at: float | None = None
+
+    async def run(self, call: LiveCall) -> ConversationEnd:
+        self.began_at = virtual_time.now()
+        try:
+            return await self._talk(call)
+        except asyncio.CancelledError:
+            self.cancelled_at = virtual_time.now()
+            await asyncio.sleep(self._put_down_takes)
+            raise
+
+    def result(self) -> ConversationEnd:
+        return ConversationEnd(None, captured={"so": "far"}, turn_count=2)
+
+
+class FakeConversations:
+    """Makes FakeConversations, all with the same script."""
+
+    def __init__(self) -> None:
+        self.talk: Talk = silence
+        self.put_down_takes = 0.0
+        self.calls: list[LiveCall] = []
+        self.made: list[FakeConversation] = []
+
+    def create(self, call: LiveCall) -> FakeConversation:
+        self.calls.append(call)
+        self.made.append(FakeConversation(self.talk, self.put_down_takes))
+        return self.made[-1]
+
+
+class Stage:
+    """A node of fakes with `Calls` in the middle. Make it inside of the loop."""
+
+    def __init__(self, limits: Limits = Limits(max_calls=5), manners: Manners = Manners(), agent: Agent = AGENT) -> None:
+        self.endpoint = FakeEndpoint()
+        self.plane = FakePlane()
+        self.log = FakeLog()
+        self.conversations = FakeConversations()
+        route = Route("number-1", CALLEE, "org-1", TRUNK, agent)
+        self.directory = FakeDirectory({TRUNK_HOST: (TRUNK,)}, {CALLEE: route})
+        self._ids = 0
+        self.ladder = Ladder(self.log.publish)
+        services = Services(self.log, self.plane, self.conversations, self.ladder, virtual_time.microseconds)
+        self.calls = Calls(self.endpoint, services, self.directory, self._new_id, limits, manners)
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def ring(self, request: Request | None = None, host: str = TRUNK_HOST) -> FakeLeg:
+        """An INVITE comes in; without one of the test's own, a usual one with an offer."""
+        if request is None:
+            request = invite(peer().offer(), call_id=f"sip-{len(self.tasks) + 1}")
+        leg = FakeLeg(request, Source("udp", host, 5060))
+        self.tasks.append(asyncio.create_task(self.calls.on_invite(leg)))
+        return leg
+
+    def dial(self, call_id: str = "out", agent: Agent = AGENT, ring_timeout: int = 60) -> asyncio.Task[None]:
+        """An order to call CALLER."""
+        order = DialOrder(call_id, "org-1", agent, "number-1", CALLEE, CALLER, TRUNK, {"day": "Monday"}, ring_timeout)
+        self.tasks.append(asyncio.create_task(self.calls.dial(order)))
+        return self.tasks[-1]
+
+    def end(self, call_id: str = "call-1") -> tuple[str, str]:
+        """(status, reason) of a call that has ended; it must have been told exactly once, as the last word."""
+        told = self.log.told[call_id]
+        assert told.count("ended") == 1, told
+        assert told[-1] == "ended", told
+        return self.log.ends[call_id].status.value, self.log.ends[call_id].reason.value
+
+    @property
+    def media(self) -> FakeMedia:
+        """The media opened last."""
+        return self.plane.opened[-1]
+
+    async def done(self) -> None:
+        """Until every call of the test is over; none may have raised, and nothing may be left behind."""
+        await asyncio.gather(*self.tasks)
+        assert not self.calls.live()
+        assert all(media.closed_at is not None for media in self.plane.opened)
+
+    def _new_id(self) -> str:
+        self._ids += 1
+        return f"call-{self._ids}"
+
+
+async def until(seconds: float) -> None:
+    """Until this instant of the simulated clock, with everything that is due by then done."""
+    await asyncio.sleep(max(0.0, seconds - virtual_time.now()))
+    for _ in range(20):
+        await asyncio.sleep(0)
