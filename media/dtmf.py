@@ -14,10 +14,13 @@ DIGITS = "0123456789*#ABCD"
 TICK_SAMPLES = 160
 LONGEST_SEGMENT = 0xFFFF
 """The duration field is 16 bits: a longer event goes on as a segment with a new timestamp (RFC 4733 section 2.5.1.3)."""
+SHORTEST_SEGMENT = LONGEST_SEGMENT - 8000
+"""Peers change segments when the next packet would not fit; none sends fewer than one a second."""
 END_PACKETS = 3
 """The last packet is sent three times, for it may be lost (RFC 4733 section 2.5.1.4)."""
 SILENT_TICKS = 10
 """An event of which nothing more is heard is over: its end packets were lost."""
+REMEMBERED_SAMPLES = 10 * 8000
 
 _PAYLOAD = struct.Struct("!BBH")
 
@@ -135,7 +138,7 @@ class EventReceiver:
             event = TelephoneEvent.parse(payload)
         except DtmfError:
             return []
-        if event.event >= len(DIGITS) or (self._told is not None and _later(timestamp, self._told) <= 0):
+        if event.event >= len(DIGITS) or self._is_over(timestamp):
             return []
         return self._hear(timestamp, event, now)
 
@@ -149,6 +152,10 @@ class EventReceiver:
     def holding(self) -> bool:
         """Whether a key is pressed."""
         return self._held is not None
+
+    def _is_over(self, timestamp: int) -> bool:
+        # Only shortly before: a stream that starts anew may have any timestamp.
+        return self._told is not None and -REMEMBERED_SAMPLES < _later(timestamp, self._told) <= 0
 
     def _hear(self, timestamp: int, event: TelephoneEvent, now: int) -> list[KeyPressed]:
         held, keys = self._held, []
@@ -166,7 +173,7 @@ class EventReceiver:
         if timestamp == held.segment:
             return True
         # A segment of a long event begins where the one before it ended.
-        return event.event == held.event and held.duration > 0xF000 and 0 < _later(timestamp, held.segment) <= 0x10000
+        return event.event == held.event and SHORTEST_SEGMENT < _later(timestamp, held.segment) <= LONGEST_SEGMENT
 
     def _lengthen(self, held: _Held, timestamp: int, event: TelephoneEvent, now: int) -> None:
         if timestamp != held.segment:
