@@ -1,0 +1,43 @@
+"""A call's recording, in the format that is asked for, whole or in ranges (RFC 9110 section 14)."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Literal
+
+from starlette.responses import FileResponse, Response
+
+from control_api.context import Context
+from control_api.encoding import FORMATS, RecordingUnreadable, encoded
+from control_api.errors import ApiError, not_found
+from control_api.models.base import Query
+from control_api.store import calls
+from control_api.store.calls import FINAL
+
+
+class RecordingQuery(Query):
+    """`signature` and `expires` are those of a signed link."""
+
+    format: Literal["mp3", "wav", "ogg"] = "mp3"
+    expires: str | None = None
+    signature: str | None = None
+
+
+async def get_call_recording(context: Context, query: RecordingQuery, call_id: str) -> Response:
+    """The file. A call that is not over has none yet: 409."""
+    services = context.services
+    call = await services.store.read(lambda connection: calls.get_any(connection, call_id))
+    if call is None or (context.key is not None and call.organization_id != context.key.organization_id):
+        raise not_found("call")
+    if call.status not in FINAL:
+        raise ApiError(409, "The call is not over; its recording is still being written.")
+    try:
+        path = await asyncio.to_thread(encoded, Path(services.call_log.recording_path(call_id)), query.format)
+    except FileNotFoundError:
+        raise not_found("recording") from None
+    except RecordingUnreadable:
+        raise ApiError(410, "The recording is damaged.") from None
+    return FileResponse(
+        path, media_type=FORMATS[query.format].media_type, filename=path.name, content_disposition_type="inline"
+    )
