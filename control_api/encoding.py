@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -50,7 +50,7 @@ def encoded(wav: Path, name: str) -> Path:
 
 
 def _encode(wav: Path, target: Path, fmt: Format) -> None:
-    part = target.with_suffix(f"{fmt.suffix}.{os.getpid()}.part")
+    part = target.with_suffix(f"{fmt.suffix}.{secrets.token_hex(4)}.part")
     try:
         _transcode(wav, part, fmt)
         part.replace(target)
