@@ -17,7 +17,7 @@ _URI = re.compile(
 )
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*+):[^\s<>\"]++")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
-_NUMBER = re.compile(r"\+?[0-9A-Da-d*#().\-]+")
+_NUMBER = re.compile(r"\+?[().\-]*+[0-9*#][0-9*#().\-]*+")
 _SEPARATORS = str.maketrans("", "", "-.()")
 _RESERVED = ";/?:@&=+$,"
 _USER_SAFE = "-_.!~*'()&=+$,"
