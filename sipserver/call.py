@@ -76,9 +76,9 @@ Establish = Callable[["Call"], Awaitable[None]]
 
 
 class Call:
-    """One call. `run` sees it through; the rest may be called meanwhile, from the same loop."""
+    """One call. `run` sees it through; the rest may be called meanwhile, from the same loop. An inbound call brings its leg."""
 
-    def __init__(self, party: Party, services: Services) -> None:
+    def __init__(self, party: Party, services: Services, leg: Leg | None = None) -> None:
         self.party = party
         self.id = party.call_id
         self.answered_at: int | None = None
@@ -88,7 +88,7 @@ class Call:
         self._over: Once[Outcome] = Once()
         self._group = asyncio.TaskGroup()
         self._tasks: list[asyncio.Task[None]] = []
-        self._leg: Leg | None = None
+        self._leg = leg
         self._hung_up = False
         self._rang = party.direction is CallDirection.INBOUND
         self._early_sdp: bytes | None = None
@@ -129,7 +129,7 @@ class Call:
             self._logger.exception("call broken by a defect")
             self.end(Outcome(EndedReason.ERROR))
         finally:
-            await self._close()
+            await _to_the_end(self._close())
 
     # -- for those who bring it to its answer --------------------------------------------------------------------------
 
@@ -146,7 +146,7 @@ class Call:
         return self._session
 
     def follow(self, leg: Leg) -> None:
-        """This is the call's leg; what happens on it happens to the call."""
+        """This is the call's leg: what happens on it happens to the call."""
         self._leg = leg
         self._services.ladder.watch(leg.call_id, self.id)
         self._spawn(self._watch_leg(leg))
@@ -166,6 +166,8 @@ class Call:
 
     async def _carry(self, establish: Establish) -> None:
         async with self._group:
+            if self._leg is not None:
+                self.follow(self._leg)
             self._spawn(self._live(establish))
             outcome = await self._over.wait()
             self._leave(outcome)
@@ -287,13 +289,9 @@ class Call:
     async def _close(self) -> None:
         outcome = self._over.get(Outcome(EndedReason.ERROR))
         self._leave(outcome)
-        report: MediaReport | None = None
-        try:
-            report = await self._close_media()
-        finally:
-            end = self._last_word(outcome, report)
-            await self._services.log.ended(self.id, end)
-            self._logger.info("call ended", status=end.status, reason=end.reason, sip_code=end.sip_code)
+        end = self._last_word(outcome, await self._close_media())
+        await self._services.log.ended(self.id, end)
+        self._logger.info("call ended", status=end.status, reason=end.reason, sip_code=end.sip_code)
 
     async def _close_media(self) -> MediaReport | None:
         if self._session is None:
@@ -301,8 +299,8 @@ class Call:
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 return await self._session.media.close()
-        except TimeoutError:
-            self._logger.error("media did not close", seconds=CLOSE_SECONDS)
+        except Exception:  # a time-out, or a defect over there: neither may cost the call its last word
+            self._logger.exception("media did not close")
             return None
 
     def _last_word(self, outcome: Outcome, report: MediaReport | None) -> CallEnd:
@@ -340,3 +338,17 @@ class Call:
         if self._session is None:
             raise RuntimeError("The call has an answer and no session.")
         return self._session
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for the work, however often the waiting is cancelled; the cancellation is passed on when the work is done."""
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            cancelled = True
+    task.result()
+    if cancelled:
+        raise asyncio.CancelledError

@@ -67,7 +67,7 @@ class Inbound:
         except Rejected as refusal:
             self._reject(leg, refusal)
         except Exception:  # the edge of a call without a row: it is refused, and the others go on
-            logger.exception("INVITE could not be taken")
+            logger.exception("inbound call could not be kept")
             self._reject(leg, Rejected(503, "A defect of ours, or the store is down."))
 
     async def _take(self, leg: Leg) -> None:
@@ -83,7 +83,7 @@ class Inbound:
             sip_call_id=leg.call_id,
             at=self._services.clock(),
         )
-        call = Call(_party(called, agent), self._services)
+        call = Call(_party(called, agent), self._services, leg)
         with self._live.place(call):
             await self._services.log.begin(called)
             await call.run(partial(self._establish, leg))
@@ -123,7 +123,6 @@ class Inbound:
 
     async def _establish(self, leg: Leg, call: Call) -> None:
         """180, media, 200. Without an offer in the INVITE ours goes into the 200, and the ACK brings the answer."""
-        call.follow(leg)
         leg.ring()
         session = await call.open_session()
         await asyncio.sleep(self._manners.ring_seconds)

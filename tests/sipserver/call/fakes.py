@@ -50,6 +50,8 @@ CALLER = "+12025550123"
 TRUNK_HOST = "198.51.100.7"
 AGENT = Agent(id="agent-1", organization_id="org-1", name="Ada", max_call_seconds=600)
 TRUNK = Trunk("trunk-1", "org-1", "ip_allowlist", TRUNK_HOST, sources=(TRUNK_HOST,))
+FIVE_CALLS = Limits(max_calls=5)
+AT_ONCE = Manners()
 REPORT = MediaReport(100, 100, 0, 0, 0.5, 4.3, "PCMU", 16000)
 
 
@@ -58,7 +60,9 @@ def peer(codecs: Sequence[AudioCodec] = G711, host: str = TRUNK_HOST, port: int 
     return OfferAnswer(host, port, 7, codecs)
 
 
-VIDEO_ONLY = b"v=0\r\no=- 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\nm=video 4000 RTP/AVP 96\r\n"
+VIDEO_ONLY = (
+    b"v=0\r\no=- 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\nm=video 4000 RTP/AVP 96\r\n"
+)
 
 
 def invite(
@@ -369,7 +373,7 @@ class FakeConversations:
 class Stage:
     """A node of fakes with `Calls` in the middle. Make it inside of the loop."""
 
-    def __init__(self, limits: Limits = Limits(max_calls=5), manners: Manners = Manners(), agent: Agent = AGENT) -> None:
+    def __init__(self, limits: Limits = FIVE_CALLS, manners: Manners = AT_ONCE, agent: Agent = AGENT) -> None:
         self.endpoint = FakeEndpoint()
         self.plane = FakePlane()
         self.log = FakeLog()
