@@ -113,9 +113,23 @@ class StoredCallLog:
         """Make the call final, and queue what follows in the same transaction."""
         now = self._now()
         if await self._store.write(lambda connection: end_call(connection, call_id, end, now)):
-            self._show_status(call_id, end.status, end.reason)
-            self._live.end(call_id)
-            self._on_jobs()
+            self._after_end(call_id, end)
+
+    async def cancel(self, call_id: str) -> bool:
+        """End a call that waits to be placed, as `canceled`. False when it is being placed already, or is over."""
+        now = self._now()
+        end = CallEnd(CallStatus.FAILED, EndedReason.CANCELED, now)
+
+        async def write(connection: AsyncConnection) -> bool:
+            # Marked as dialled, so that the worker cannot begin with it in the meantime.
+            if await calls.begin_dialling(connection, call_id, self._node, now) is None:
+                return False
+            return await end_call(connection, call_id, end, now) is not None
+
+        if not await self._store.write(write):
+            return False
+        self._after_end(call_id, end)
+        return True
 
     def publish(self, call_id: str, event: LiveEvent) -> None:
         """Show something to whoever watches. Never blocks, never fails."""
@@ -134,6 +148,11 @@ class StoredCallLog:
         if free < self._min_free:
             return f"Only {free // MEBIBYTE} MiB of disk are free; recording.min_free_mb asks for more."
         return self._store.failure()
+
+    def _after_end(self, call_id: str, end: CallEnd) -> None:
+        self._show_status(call_id, end.status, end.reason)
+        self._live.end(call_id)
+        self._on_jobs()
 
     def _show_status(self, call_id: str, status: CallStatus, reason: EndedReason | None) -> None:
         log.info("call status", call_id=call_id, status=status, reason=reason)

@@ -33,6 +33,10 @@ async def by_digest(connection: AsyncConnection, digest: str) -> KeyRow | None:
     return KeyRow(**found._asdict()) if found else None
 
 
+async def id_is_taken(connection: AsyncConnection, key_id: str) -> bool:
+    return await connection.scalar(sa.select(keys.c.id).where(keys.c.id == key_id)) is not None
+
+
 async def list_page(
     connection: AsyncConnection, organization_id: str, limit: int, offset: int
 ) -> tuple[list[KeyRow], int]:

@@ -25,13 +25,15 @@ async def ensure_default(connection: AsyncConnection, now: int) -> OrganizationR
     found = await get(connection, DEFAULT_ID)
     if found is not None:
         return found
-    row = OrganizationRow(id=DEFAULT_ID, name="default", created_at=now)
-    await connection.execute(
-        sa.insert(organizations).values(id=row.id, name=row.name, created_at=row.created_at),
-    )
-    return row
+    await insert(connection, DEFAULT_ID, "default", now)
+    return OrganizationRow(id=DEFAULT_ID, name="default", created_at=now)
 
 
 async def get(connection: AsyncConnection, organization_id: str) -> OrganizationRow | None:
     found = (await connection.execute(sa.select(organizations).where(organizations.c.id == organization_id))).first()
     return OrganizationRow(**found._asdict()) if found else None
+
+
+async def insert(connection: AsyncConnection, organization_id: str, name: str, now: int) -> None:
+    """Raises IntegrityError when the id is taken."""
+    await connection.execute(sa.insert(organizations).values(id=organization_id, name=name, created_at=now))

@@ -47,6 +47,11 @@ async def by_number(connection: AsyncConnection, number: str) -> PhoneNumberRow 
     return PhoneNumberRow(**found._asdict()) if found else None
 
 
+async def id_is_taken(connection: AsyncConnection, number_id: str) -> bool:
+    """Whether a number has or had this id."""
+    return await connection.scalar(sa.select(phone_numbers.c.id).where(phone_numbers.c.id == number_id)) is not None
+
+
 async def all_living(connection: AsyncConnection) -> list[PhoneNumberRow]:
     rows = await connection.execute(sa.select(phone_numbers).where(phone_numbers.c.deleted_at.is_(None)))
     return [PhoneNumberRow(**row._asdict()) for row in rows]

@@ -41,6 +41,15 @@ async def problems_of(connection: AsyncConnection, call_id: str) -> list[Problem
     return [Problem(row.at, row.part, row.message) for row in rows]
 
 
+async def problems_of_calls(connection: AsyncConnection, call_ids: Sequence[str]) -> dict[str, list[Problem]]:
+    """The problems of several calls, by call; calls without any are not in it."""
+    query = sa.select(call_problems).where(call_problems.c.call_id.in_(call_ids)).order_by(call_problems.c.id)
+    found: dict[str, list[Problem]] = {}
+    for row in await connection.execute(query):
+        found.setdefault(row.call_id, []).append(Problem(row.at, row.part, row.message))
+    return found
+
+
 async def last_ms(connection: AsyncConnection, call_id: str) -> int:
     """The last position that the transcript knows of, in milliseconds of the recording; 0 when nothing was said."""
     query = sa.select(sa.func.max(utterances.c.end_ms)).where(utterances.c.call_id == call_id)

@@ -1,0 +1,216 @@
+"""Which trunks are known and which agent answers which number: `sipserver.protocols.AgentDirectory`, from memory.
+
+A picture of all numbers, trunks and agents is made whenever one of them is changed, and read by every INVITE. Names among
+the sources are resolved beforehand, and again from time to time; one that fails to resolve keeps the addresses it had.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import phonenumbers
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from control_api.profiles import agent_of, trunk_of
+from control_api.secrets import SecretBox
+from control_api.store import agents, phone_numbers, trunks
+from control_api.store.agents import AgentRow
+from control_api.store.calls import CallRow
+from control_api.store.engine import Store
+from control_api.store.phone_numbers import PhoneNumberRow
+from control_api.store.trunks import TrunkRow
+from sipserver.protocols import Agent, AgentChecks, DialOrder, Route, Trunk
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Resolve = Callable[[str], Awaitable[Sequence[str]]]
+Rows = tuple[list[AgentRow], list[TrunkRow], list[PhoneNumberRow]]
+
+RESOLVE_SECONDS = 60.0
+PATIENCE_SECONDS = 3.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    agents: Mapping[str, Agent] = field(default_factory=dict)
+    trunks: Mapping[str, Trunk] = field(default_factory=dict)
+    numbers: Mapping[str, PhoneNumberRow] = field(default_factory=dict)
+    called: Mapping[tuple[str, str], PhoneNumberRow] = field(default_factory=dict)
+    addresses: Mapping[Address, Sequence[Trunk]] = field(default_factory=dict)
+    networks: Sequence[tuple[Network, Trunk]] = ()
+
+
+async def resolve_by_system(host: str) -> Sequence[str]:
+    """Every address of a name, as the system resolves it. Raises OSError."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+    return sorted({str(entry[4][0]) for entry in found})
+
+
+class Directory:
+    """Empty until the first `refresh`. Whoever changes an agent, a number or a trunk refreshes it."""
+
+    def __init__(self, store: Store, box: SecretBox, checks: AgentChecks, resolve: Resolve = resolve_by_system) -> None:
+        self._store = store
+        self._box = box
+        self._checks = checks
+        self._resolve = resolve
+        self._resolved: dict[str, Sequence[str]] = {}
+        self._picture = _Picture()
+        self._refreshing = asyncio.Lock()
+
+    async def refresh(self) -> None:
+        """Look at the store again; names that are new are resolved, for a few seconds at most."""
+        async with self._refreshing:
+            found_agents, found_trunks, found_numbers = await self._store.read(_rows)
+            known = {row.id: trunk_of(row, self._box) for row in found_trunks}
+            await self._resolve_all(set(_names(known.values())) - set(self._resolved))
+            self._picture = _Picture(
+                agents={row.id: agent_of(row) for row in found_agents},
+                trunks=known,
+                numbers={row.id: row for row in found_numbers},
+                called=dict(_called(found_numbers)),
+                addresses=self._addresses(known.values()),
+                networks=list(_networks(known.values())),
+            )
+
+    async def keep_resolved(self) -> None:
+        """Resolve all names again every minute, until cancelled."""
+        while True:
+            await asyncio.sleep(RESOLVE_SECONDS)
+            await self._resolve_all(set(_names(self._picture.trunks.values())))
+            await self.refresh()
+
+    def trunks_of(self, host: str) -> Sequence[Trunk]:
+        """The trunks that calls from this source address may belong to; empty for an unknown source."""
+        address = _address(host)
+        if address is None:
+            return ()
+        found = {trunk.id: trunk for trunk in self._picture.addresses.get(address, ())}
+        found |= {trunk.id: trunk for network, trunk in self._picture.networks if address in network}
+        return tuple(found.values())
+
+    async def route(self, called: str, trunks: Sequence[Trunk]) -> Route | None:
+        """The number that was called, on one of these trunks; None when there is no such number."""
+        for trunk in trunks:
+            number = self._picture.called.get((trunk.id, called))
+            if number is not None:
+                return await self._route(number, trunk)
+        return None
+
+    def agent(self, agent_id: str | None) -> Agent | None:
+        return self._picture.agents.get(agent_id) if agent_id else None
+
+    def trunk_of_number(self, phone_number_id: str | None) -> Trunk | None:
+        """The trunk that calls from this number are placed over."""
+        number = self._picture.numbers.get(phone_number_id) if phone_number_id else None
+        return self._picture.trunks.get(number.trunk_id) if number and number.trunk_id else None
+
+    def own_numbers(self) -> frozenset[str]:
+        """Every number of the installation, in E.164."""
+        return frozenset(number.number for number in self._picture.numbers.values())
+
+    def order(self, call: CallRow) -> DialOrder | None:
+        """What the dialler needs for a call; None when its agent, number or trunk is gone."""
+        agent, trunk = self.agent(call.agent_id), self.trunk_of_number(call.phone_number_id)
+        if agent is None or trunk is None or call.phone_number_id is None:
+            return None
+        return DialOrder(
+            call_id=call.id,
+            organization_id=call.organization_id,
+            agent=agent,
+            phone_number_id=call.phone_number_id,
+            from_number=call.agent_number,
+            to=call.customer_number,
+            trunk=trunk,
+            variables=call.context_variables,
+            ring_timeout_seconds=call.ring_timeout_seconds,
+        )
+
+    async def _route(self, number: PhoneNumberRow, trunk: Trunk) -> Route:
+        agent = self.agent(number.agent_id)
+        return Route(
+            phone_number_id=number.id,
+            number=number.number,
+            organization_id=number.organization_id,
+            trunk=trunk,
+            agent=agent,
+            not_ready=tuple(await self._checks.readiness(agent)) if agent else (),
+        )
+
+    def _addresses(self, known: Iterable[Trunk]) -> dict[Address, list[Trunk]]:
+        found: dict[Address, list[Trunk]] = {}
+        for trunk in known:
+            for source in trunk.sources:
+                for text in (source, *self._resolved.get(source, ())):
+                    address = _address(text)
+                    if address is not None:
+                        found.setdefault(address, []).append(trunk)
+        return found
+
+    async def _resolve_all(self, names: set[str]) -> None:
+        await asyncio.gather(*(self._resolve_one(name) for name in names))
+
+    async def _resolve_one(self, name: str) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                self._resolved[name] = await self._resolve(name)
+        except (OSError, TimeoutError) as error:
+            log.warning("a trunk's host does not resolve", host=name, error=str(error) or type(error).__name__)
+
+
+async def _rows(connection: AsyncConnection) -> Rows:
+    return (
+        await agents.all_living(connection),
+        await trunks.all_trunks(connection),
+        await phone_numbers.all_living(connection),
+    )
+
+
+def _called(numbers: Iterable[PhoneNumberRow]) -> Iterator[tuple[tuple[str, str], PhoneNumberRow]]:
+    for number in numbers:
+        if number.trunk_id is not None:
+            for form in _forms(number.number):
+                yield (number.trunk_id, form), number
+
+
+def _forms(number: str) -> set[str]:
+    """How a trunk may write the number that was called: with and without plus, with 00, or as it is dialled at home."""
+    digits = number.removeprefix("+")
+    forms = {number, digits, f"00{digits}"}
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return forms
+    home = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
+    return forms | {"".join(character for character in home if character.isdigit())}
+
+
+def _names(known: Iterable[Trunk]) -> Iterator[str]:
+    for trunk in known:
+        for source in trunk.sources:
+            if "/" not in source and _address(source) is None:
+                yield source
+
+
+def _networks(known: Iterable[Trunk]) -> Iterator[tuple[Network, Trunk]]:
+    for trunk in known:
+        for source in trunk.sources:
+            if "/" in source:
+                yield ipaddress.ip_network(source, strict=False), trunk
+
+
+def _address(text: str) -> Address | None:
+    """An address; one of IPv4 that came over an IPv6 socket is taken for what it is."""
+    try:
+        address = ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address

@@ -1,0 +1,148 @@
+"""Phone numbers, with the SIP fields of the trunk that they come by."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from control_api.models.base import Body, Id, JsonObject, Number, Resource, Time
+
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?", re.ASCII)
+
+
+def is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return "/" in text
+
+
+def is_host(text: str) -> bool:
+    """An address or a host name; a name's last label has a letter, or it would be a mistyped address."""
+    if is_address(text):
+        return True
+    return bool(_HOST.fullmatch(text)) and not text.rstrip(".").rpartition(".")[2].isdigit()
+
+
+def split_sources(text: str) -> list[str]:
+    """`sipIp` may name several, with commas or spaces between."""
+    return [part for part in re.split(r"[,\s]+", text) if part]
+
+
+def _host(text: str) -> str:
+    if not is_host(text):
+        raise ValueError("must be a host name or an address; the port has a field of its own")
+    return text
+
+
+def _sources(text: str) -> str:
+    wrong = [part for part in split_sources(text) if not (is_host(part) or is_network(part))]
+    if wrong or not split_sources(text):
+        raise ValueError("must be addresses, CIDR blocks or host names")
+    return text
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must have no control characters")
+    return text
+
+
+Host = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_host)]
+Sources = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_sources)]
+User = Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_printable)]
+Password = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Transport = Literal["udp", "tcp", "tls"]
+Provider = Literal["twilio", "sip", "voximplant", "jambonz"]
+Mode = Literal["registration", "ip_allowlist"]
+
+READ_ONLY = frozenset({"id", "organizationId", "trunkId", "sip", "registration", "health", "createdAt", "updatedAt"})
+
+
+class NumberSettings(Body):
+    """What can be set of a number. Which SIP fields are needed depends on `sipMode`."""
+
+    READ_ONLY: ClassVar[frozenset[str]] = READ_ONLY
+
+    name: Annotated[str | None, Field(max_length=255)] = None
+    agent_id: Id | None = None
+    metadata: JsonObject = Field(default_factory=dict)
+    provider: Provider = "sip"
+    sip_mode: Mode = "registration"
+    sip_username: User | None = None
+    sip_password: Password | None = None
+    sip_proxy: Host | None = None
+    sip_port: Port = 5060
+    sip_outbound_proxy: Host | None = None
+    sip_auth_user: User | None = None
+    sip_register_transport: Transport = "udp"
+    sip_ip: Sources | None = None
+    sip_protocol: Transport = "udp"
+    twilio_account_sid: Annotated[str | None, Field(max_length=255)] = None
+    twilio_auth_token: Annotated[str | None, Field(max_length=255)] = None
+
+
+class NumberCreate(NumberSettings):
+    """`id` is for moving an installation."""
+
+    number: Number
+    id: Id | None = None
+
+
+class NumberUpdate(NumberSettings):
+    """Only what is sent is changed."""
+
+    number: Number = ""
+
+
+class Sip(Resource):
+    """The trunk's settings without its secrets. The fields of the other mode are null."""
+
+    username: str | None
+    proxy: str | None
+    outbound_proxy: str | None
+    auth_user: str | None
+    ip: str | None
+    port: int
+    transport: Transport
+
+
+class Registration(Resource):
+    """How our registration at the trunk stands; null where there is none to speak of."""
+
+    status: str
+    expires_at: Time | None
+    last_error: str | None
+
+
+class PhoneNumber(Resource):
+    """A number as it is read: never a credential."""
+
+    id: Id
+    name: str | None
+    number: str
+    provider: Provider
+    sip_mode: Mode
+    agent_id: Id | None
+    created_at: Time
+    updated_at: Time
+    organization_id: Id
+    trunk_id: Id
+    metadata: JsonObject
+    sip: Sip
+    registration: Registration | None
+    health: JsonObject | None

@@ -1,0 +1,46 @@
+"""Every HTTP operation, on one screen. Routing, checks and the OpenAPI document all come from this table."""
+
+from __future__ import annotations
+
+from control_api.handlers import agents, calls, health, keys, phone_numbers, voices
+from control_api.models.agent import Agent, AgentCreate, AgentUpdate
+from control_api.models.base import PageQuery
+from control_api.models.call import Call, CallCreate, CallItem, CallQuery, Transcript
+from control_api.models.health import Health
+from control_api.models.key import Key, KeyCreate, NewKey
+from control_api.models.phone_number import NumberCreate, NumberUpdate, PhoneNumber
+from control_api.models.voice import Voice
+from control_api.operation import Operation as Op
+
+# fmt: off
+OPERATIONS: tuple[Op, ...] = (
+    Op("POST", "/v1/agents", agents.create_agent, "Create an agent", "admin", AgentCreate, returns=Agent, status=201, errors=(409,)),
+    Op("GET", "/v1/agents", agents.list_agents, "List agents", query=PageQuery, returns=Agent, many=True),
+    Op("GET", "/v1/agents/{agent_id}", agents.get_agent, "Read an agent", returns=Agent),
+    Op("PATCH", "/v1/agents/{agent_id}", agents.update_agent, "Change an agent", "admin", AgentUpdate, returns=Agent),
+    Op("DELETE", "/v1/agents/{agent_id}", agents.delete_agent, "Delete an agent", "admin", status=204, errors=(409,)),
+
+    Op("POST", "/v1/phone-numbers", phone_numbers.create_phone_number, "Add a phone number", "admin", NumberCreate,
+       returns=PhoneNumber, status=201, errors=(404, 409)),
+    Op("GET", "/v1/phone-numbers", phone_numbers.list_phone_numbers, "List phone numbers", query=PageQuery, returns=PhoneNumber, many=True),
+    Op("GET", "/v1/phone-numbers/{phone_number_id}", phone_numbers.get_phone_number, "Read a phone number", returns=PhoneNumber),
+    Op("PATCH", "/v1/phone-numbers/{phone_number_id}", phone_numbers.update_phone_number, "Change a phone number", "admin", NumberUpdate,
+       returns=PhoneNumber, errors=(409,)),
+    Op("DELETE", "/v1/phone-numbers/{phone_number_id}", phone_numbers.delete_phone_number, "Delete a phone number", "admin",
+       status=204, errors=(409,)),
+
+    Op("POST", "/v1/calls", calls.create_call, "Place a call", "calls", CallCreate, returns=Call, status=201, errors=(404, 409, 503)),
+    Op("GET", "/v1/calls", calls.list_calls, "List calls", query=CallQuery, returns=CallItem, many=True),
+    Op("GET", "/v1/calls/{call_id}", calls.get_call, "Read a call", returns=Call),
+    Op("GET", "/v1/calls/{call_id}/transcript", calls.get_transcript, "Read what was said", returns=Transcript, signed=True),
+    Op("POST", "/v1/calls/{call_id}/end", calls.end_call, "End a call", "calls", returns=Call, errors=(409,)),
+
+    Op("GET", "/v1/keys", keys.list_keys, "List API keys", "admin", query=PageQuery, returns=Key, many=True),
+    Op("POST", "/v1/keys", keys.create_key, "Create an API key", "admin", KeyCreate, returns=NewKey, status=201, errors=(409,)),
+    Op("DELETE", "/v1/keys/{key_id}", keys.revoke_key, "Revoke an API key", "admin", status=204),
+
+    Op("GET", "/v1/voices", voices.list_voices, "List voices", query=PageQuery, returns=Voice, many=True),
+
+    Op("GET", "/livez", health.get_livez, "Is the process alive?", None, returns=Health, bare=True),
+    Op("GET", "/readyz", health.get_readyz, "Can calls be taken?", None, returns=Health, bare=True, errors=(503,)),
+)

@@ -1,0 +1,101 @@
+"""Rows to what the other rooms know: agents and trunks, as they are now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from control_api.models.agent import AgentSettings
+from control_api.secrets import SecretBox
+from control_api.store.agents import AgentRow
+from control_api.store.trunks import TrunkRow
+from sipserver.protocols import (
+    Agent,
+    ExtractionField,
+    RecordingSettings,
+    SilenceSettings,
+    Trunk,
+    TurnSettings,
+)
+
+_TURN = {
+    "endpoint_delay_ms": "turn_endpoint_delay",
+    "min_turn_ms": "min_turn_duration",
+    "min_interruption_ms": "min_interruption_duration",
+    "activation_threshold": "frame_activation_threshold",
+    "post_speech_cooldown_ms": "post_speech_cooldown",
+    "eot_threshold": "ultravad_eot_threshold",
+    "speculative_silence_ms": "speculative_silence_ms",
+    "fallback_silence_ms": "fallback_silence_ms",
+}
+
+
+def agent_of(row: AgentRow) -> Agent:
+    """The agent as a call sees it. A null setting is the server's default."""
+    return agent_with(row.id, row.organization_id, AgentSettings.model_validate(row.settings))
+
+
+def agent_with(agent_id: str, organization_id: str, settings: AgentSettings) -> Agent:
+    """The agent that these settings make."""
+    return Agent(
+        id=agent_id,
+        organization_id=organization_id,
+        name=settings.name,
+        system_prompt=settings.system_prompt,
+        model_id=settings.slm_model_id,
+        voice_id=settings.voice_id,
+        voice_speed=settings.voice_speed,
+        voice_stability=settings.voice_stability,
+        turn=_turn(settings),
+        allow_end_call=settings.allow_end_call,
+        is_active=settings.is_active,
+        summary_enabled=settings.post_call_summary_enabled,
+        extraction=_extraction(settings),
+        first_speaker=settings.first_speaker,
+        greeting=settings.agent_greeting,
+        greeting_enabled=settings.agent_greeting_enabled,
+        first_message_uninterruptible=settings.first_message_uninterruptible,
+        first_message_delay_ms=settings.first_message_delay,
+        max_call_seconds=settings.max_call_duration_seconds,
+        language=settings.language_hint,
+        script=settings.script,
+        disclosure=settings.disclosure,
+        silence=SilenceSettings(
+            settings.silence.prompt_after_ms, tuple(settings.silence.prompts), settings.silence.end_after
+        ),
+        recording=RecordingSettings(
+            settings.recording.enabled,
+            settings.recording.after_disclosure,
+            settings.recording.format,
+            settings.recording.retention_days,
+        ),
+        timezone=settings.timezone,
+    )
+
+
+def trunk_of(row: TrunkRow, box: SecretBox) -> Trunk:
+    """The trunk with its password opened. Raises SecretsUnreadable."""
+    return Trunk(
+        id=row.id,
+        organization_id=row.organization_id,
+        mode="registration" if row.mode == "registration" else "ip_allowlist",
+        host=row.host,
+        port=row.port,
+        transport="tcp" if row.transport == "tcp" else "udp",
+        sources=tuple(row.sources),
+        outbound_proxy=row.outbound_proxy,
+        username=row.username,
+        auth_user=row.auth_user,
+        password=box.open_optional(row.password),
+    )
+
+
+def _turn(settings: AgentSettings) -> TurnSettings:
+    given: dict[str, Any] = {ours: getattr(settings, theirs) for ours, theirs in _TURN.items()}
+    return TurnSettings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _extraction(settings: AgentSettings) -> tuple[ExtractionField, ...]:
+    return tuple(
+        ExtractionField(item.name, item.type, item.description, tuple(item.options), item.required)
+        for item in settings.post_call_extraction_schema
+    )

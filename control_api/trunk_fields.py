@@ -1,0 +1,135 @@
+"""The SIP fields of a number, and the trunk that they describe."""
+
+from __future__ import annotations
+
+import ipaddress
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from control_api.errors import ApiError, invalid
+from control_api.models.base import MASK
+from control_api.models.phone_number import Mode, Sip, Transport, is_address, is_host, split_sources
+from control_api.secrets import SecretBox
+from control_api.store.trunks import TrunkRow
+
+HOSTED = frozenset({"twilio", "voximplant", "jambonz"})
+REQUIRED: Mapping[Mode, tuple[str, ...]] = {
+    "registration": ("sipUsername", "sipPassword", "sipProxy"),
+    "ip_allowlist": ("sipIp",),
+}
+TRANSPORT: Mapping[Mode, str] = {"registration": "sipRegisterTransport", "ip_allowlist": "sipProtocol"}
+FIELDS = frozenset(
+    {
+        "sipMode",
+        "sipUsername",
+        "sipPassword",
+        "sipProxy",
+        "sipPort",
+        "sipOutboundProxy",
+        "sipAuthUser",
+        "sipRegisterTransport",
+        "sipIp",
+        "sipProtocol",
+    }
+)
+
+
+def refuse_hosted(given: Mapping[str, Any]) -> None:
+    """Raises ApiError 400 for the hosted providers."""
+    provider = given.get("provider", "sip")
+    if provider in HOSTED:
+        raise ApiError(400, f"Take {provider}'s SIP trunk and use provider `sip`.")
+    if given.get("twilioAccountSid") is not None or given.get("twilioAuthToken") is not None:
+        raise ApiError(400, "Take twilio's SIP trunk and use provider `sip`.")
+
+
+def trunk_from(fields: Mapping[str, Any], organization_id: str, box: SecretBox, now: int) -> TrunkRow:
+    """The trunk of a complete set of SIP fields. Raises ApiError 400, naming what is missing or not available."""
+    mode: Mode = fields["sipMode"]
+    problems = [(name, f"is required when sipMode is {mode}") for name in REQUIRED[mode] if not fields.get(name)]
+    problems += [
+        (name, "tls is not available yet; udp and tcp are") for name in TRANSPORT.values() if fields[name] == "tls"
+    ]
+    if mode == "registration" and fields.get("sipPassword") == MASK and not fields.get("sealedPassword"):
+        problems.append(("sipPassword", "is the mask of a password, and there is none to be kept"))
+    if problems:
+        raise invalid(*problems)
+    make = _registration if mode == "registration" else _allowlist
+    return TrunkRow(
+        id=str(uuid.uuid4()),
+        organization_id=organization_id,
+        mode=mode,
+        port=fields["sipPort"],
+        transport=fields[TRANSPORT[mode]],
+        created_at=now,
+        updated_at=now,
+        **make(fields, box),
+    )
+
+
+def fields_of(trunk: TrunkRow) -> dict[str, Any]:
+    """The SIP fields that describe a trunk; its password as the mask."""
+    fields = {"sipMode": trunk.mode, "sipPort": trunk.port, "sipRegisterTransport": "udp", "sipProtocol": "udp"}
+    if trunk.mode == "ip_allowlist":
+        return {**fields, "sipIp": ", ".join(trunk.sources), "sipProtocol": trunk.transport}
+    return {
+        **fields,
+        "sipUsername": trunk.username,
+        "sipPassword": MASK,
+        "sipProxy": trunk.host,
+        "sipOutboundProxy": trunk.outbound_proxy,
+        "sipAuthUser": trunk.auth_user,
+        "sipRegisterTransport": trunk.transport,
+    }
+
+
+def sip_of(trunk: TrunkRow) -> Sip:
+    """What of a trunk may be read."""
+    listed = trunk.mode == "ip_allowlist"
+    transport: Transport = "tcp" if trunk.transport == "tcp" else "udp"
+    return Sip(
+        username=trunk.username,
+        proxy=None if listed else trunk.host,
+        outbound_proxy=trunk.outbound_proxy,
+        auth_user=trunk.auth_user,
+        ip=", ".join(trunk.sources) if listed else None,
+        port=trunk.port,
+        transport=transport,
+    )
+
+
+def _registration(fields: Mapping[str, Any], box: SecretBox) -> dict[str, Any]:
+    """Calls come from the registrar or its proxy. One user at one registrar is one registration, whatever else is said of it."""
+    user, host, proxy = fields["sipUsername"], fields["sipProxy"].lower(), fields.get("sipOutboundProxy")
+    return {
+        "identity": f"registration {user} {host}:{fields['sipPort']}",
+        "host": host,
+        "sources": [host, *([proxy] if proxy else [])],
+        "outbound_proxy": proxy,
+        "username": user,
+        "auth_user": fields.get("sipAuthUser"),
+        "password": fields.get("sealedPassword") or box.seal(fields["sipPassword"]),
+    }
+
+
+def _allowlist(fields: Mapping[str, Any], _box: SecretBox) -> dict[str, Any]:
+    """Calls go to the first of the sources that is one machine."""
+    sources = [source.lower() for source in split_sources(fields["sipIp"])]
+    return {
+        "identity": f"ip_allowlist {','.join(sorted(sources))}:{fields['sipPort']}/{fields['sipProtocol']}",
+        "host": next((host for source in sources if (host := _machine(source))), ""),
+        "sources": sources,
+        "outbound_proxy": None,
+        "username": None,
+        "auth_user": None,
+        "password": None,
+    }
+
+
+def _machine(source: str) -> str | None:
+    """The host of a source: an address, a name, or a block of one address. None for larger blocks."""
+    if is_address(source) or is_host(source):
+        return source
+    network = ipaddress.ip_network(source, strict=False)
+    return str(network.network_address) if network.num_addresses == 1 else None
