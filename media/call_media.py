@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from media.dtmf import DIGITS
 from media.frames import (
     EAR_SAMPLES,
     LINE_SAMPLES,
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from media.link import MediaLink
     from media.recorder import Recording
 
-DIGITS = "0123456789*#ABCD"
-"""RFC 4733 section 3.2: the event code of a key is its place in this string."""
 _EVENTS_MAX = 4096
 """Events nobody has read; beyond that the oldest are dropped, for their reader must be gone."""
 _SILENCE: Pcm = np.zeros(EAR_SAMPLES, np.int16)

@@ -72,22 +72,23 @@ class Recording:
 
 
 class Recorder:
-    """The writer thread, and the recordings under way."""
+    """The recordings under way, and the writer thread; before `start` and after `stop` everything is done by the caller."""
 
     def __init__(self, interval: float = 1.0) -> None:
         self._interval = interval
         self._lock = threading.Condition()
         self._under_way: set[Recording] = set()
         self._ending: list[tuple[Recording, Future[None]]] = []
-        self._stopping = False
+        self._running = False
         self._thread = threading.Thread(target=self._run, name="antiphon-recorder", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
+        self._running = True
         self._thread.start()
 
     def add(self, recording: Recording) -> None:
-        """Drain this recording from now on. The file is made by the thread; a disk that refuses is the recording's problem."""
+        """Drain this recording from now on. The file is made then; a disk that refuses is the recording's problem."""
         with self._lock:
             self._under_way.add(recording)
 
@@ -96,39 +97,43 @@ class Recorder:
         done: Future[None] = Future()
         with self._lock:
             self._under_way.discard(recording)
-            if self._stopping:
-                recording.finish()
-                done.set_result(None)
-            else:
+            if self._running:
                 self._ending.append((recording, done))
                 self._lock.notify()
+                return done
+        _finish([(recording, done)])
         return done
 
-    def stop(self) -> None:
-        """Finish every recording and end the thread; waits for it."""
+    def drain(self) -> None:
+        """Write what became final of every recording under way."""
         with self._lock:
-            self._stopping = True
+            under_way = list(self._under_way)
+        for recording in under_way:
+            recording.drain()
+
+    def stop(self) -> None:
+        """End the thread, waiting for it, and finish every recording."""
+        with self._lock:
+            was_running, self._running = self._running, False
             self._lock.notify()
-        if self._thread.is_alive():
+        if was_running:
             self._thread.join()
+        _finish(self._ending)
+        for recording in self._under_way:
+            recording.finish()
+        self._under_way.clear()
 
     def _run(self) -> None:
         due = time.monotonic() + self._interval
-        while not self._stopping:
+        while self._running:
             with self._lock:
-                if not self._ending and not self._stopping:
+                if not self._ending and self._running:
                     self._lock.wait(max(0.0, due - time.monotonic()))
                 ending, self._ending = self._ending, []
-                under_way = list(self._under_way)
             _finish(ending)
             if time.monotonic() >= due:
                 due = time.monotonic() + self._interval
-                for recording in under_way:
-                    recording.drain()
-        with self._lock:
-            _finish(self._ending)
-            for recording in self._under_way:
-                recording.finish()
+                self.drain()
 
 
 def _finish(ending: list[tuple[Recording, Future[None]]]) -> None:

@@ -157,6 +157,10 @@ class RecordRing(Generic[Record]):
         """How many more records `push` takes now."""
         return len(self._records) - int(self._head[0] - self._tail[0])
 
+    def waiting(self) -> bool:
+        """Whether `drain` would find anything."""
+        return int(self._head[0]) != int(self._tail[0])
+
     def push(self, record: Record) -> bool:
         """Add a record; False, and nothing written, when the ring is full."""
         head = int(self._head[0])

@@ -17,6 +17,8 @@ Address = tuple[str, int]
 PACKET_BYTES = 1024
 """The longest packet that is read: 120 ms of G.711 with its header. A longer one comes truncated and is malformed."""
 
+NOT_TIMED = -1
+
 _KNOWN_MAX = 1 << 16
 _known: dict[Address, int] = {}
 
@@ -52,7 +54,9 @@ class Received:
     """What came since the last call, in the order of arrival per row.
 
     data: uint8 (n, PACKET_BYTES), a view that the next `receive` overwrites; lengths, rows, sources (`source_key`):
-    int64 (n,); addresses: the same sources as pairs. `control` is RTCP: row, packet, source address.
+    int64 (n,); addresses: the same sources as pairs. arrivals: int64 (n,), when the packet came, in samples at 8 kHz on some
+    clock, or NOT_TIMED; the kernel's time costs half as much as the packet itself, so each row's is asked for now and
+    then. `control` is RTCP: row, packet, source address.
     """
 
     data: NDArray[np.uint8]
@@ -60,6 +64,7 @@ class Received:
     rows: NDArray[np.int64]
     sources: NDArray[np.int64]
     addresses: list[Address]
+    arrivals: NDArray[np.int64]
     control: list[tuple[int, bytes, Address]] = field(default_factory=list)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from media.sockets.face import PACKET_BYTES, Address, PortsExhausted, Received, source_key
+from media.sockets.face import NOT_TIMED, PACKET_BYTES, Address, PortsExhausted, Received, source_key
 from media.sockets.ports import PortPairs
 
 
@@ -28,7 +28,7 @@ class MemorySockets:
         self._ports = ports
         self._port: dict[int, int] = {}
         self._row: dict[int, int] = {}
-        self._waiting: list[tuple[int, bytes, Address]] = []
+        self._waiting: list[tuple[int, bytes, Address, int]] = []
         self._sent: list[Sent] = []
 
     def open(self, row: int) -> int:
@@ -46,11 +46,11 @@ class MemorySockets:
             del self._row[port], self._row[port + 1]
             self._ports.give_back(port)
 
-    def deliver(self, port: int, data: bytes, source: Address) -> bool:
-        """Let a datagram arrive at one of our ports. False when nobody has that port."""
+    def deliver(self, port: int, data: bytes, source: Address, arrival: int = NOT_TIMED) -> bool:
+        """Let a datagram arrive at one of our ports, at `arrival` (samples at 8 kHz). False when nobody has that port."""
         if port not in self._row:
             return False
-        self._waiting.append((port, data, source))
+        self._waiting.append((port, data, source, arrival))
         return True
 
     def take_sent(self) -> list[Sent]:
@@ -61,17 +61,22 @@ class MemorySockets:
     def receive(self) -> Received:
         """Everything delivered since the last call."""
         waiting, self._waiting = self._waiting, []
-        audio = [(port, data, source) for port, data, source in waiting if port % 2 == 0 and port in self._row]
+        audio = [packet for packet in waiting if packet[0] % 2 == 0 and packet[0] in self._row]
         batch = np.zeros((len(audio), PACKET_BYTES), np.uint8)
-        for slot, (_, data, _) in enumerate(audio):
-            batch[slot, : len(data)] = np.frombuffer(data[:PACKET_BYTES], np.uint8)
+        for line, (_, data, _, _) in zip(batch, audio, strict=True):
+            line[: len(data)] = np.frombuffer(data[:PACKET_BYTES], np.uint8)
         return Received(
             data=batch,
-            lengths=np.array([min(len(data), PACKET_BYTES) for _, data, _ in audio], np.int64),
-            rows=np.array([self._row[port] for port, _, _ in audio], np.int64),
-            sources=np.array([source_key(source) for _, _, source in audio], np.int64),
-            addresses=[source for _, _, source in audio],
-            control=[(self._row[port], data, src) for port, data, src in waiting if port % 2 and port in self._row],
+            lengths=np.array([min(len(data), PACKET_BYTES) for _, data, _, _ in audio], np.int64),
+            rows=np.array([self._row[port] for port, _, _, _ in audio], np.int64),
+            sources=np.array([source_key(source) for _, _, source, _ in audio], np.int64),
+            addresses=[source for _, _, source, _ in audio],
+            arrivals=np.array([arrival for _, _, _, arrival in audio], np.int64),
+            control=[
+                (self._row[port], data, source)
+                for port, data, source, _ in waiting
+                if port % 2 == 1 and port in self._row
+            ],
         )
 
     def send(self, rows: Sequence[int], packets: Sequence[memoryview], addresses: Sequence[Address]) -> None:

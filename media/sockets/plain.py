@@ -9,18 +9,25 @@ from __future__ import annotations
 import ipaddress
 import select
 import socket
+import struct
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from media.sockets.face import PACKET_BYTES, Address, PortsExhausted, Received, source_key
+from media.sockets.face import NOT_TIMED, PACKET_BYTES, Address, PortsExhausted, Received, source_key
 from media.sockets.ports import PortPairs
 
 _ROUNDS = 8
 """Packets taken from one socket per tick, at most: 160 ms of a peer that had been held up."""
 _CAPACITY = 16384
+_TIMED_SHARES = 8
+_TIMED_TURNS = 50
+"""An eighth of the rows is read with the kernel's times, each for 50 ticks in turn."""
 _EXPEDITED = 0xB8
 """DSCP 46, expedited forwarding, in the place of the type of service (RFC 3246)."""
+_SO_TIMESTAMPNS = 35
+_TIMESPEC = struct.Struct("@qq")
 _IP_RECVERR = 11
 _IPV6_RECVERR = 25
 
@@ -40,6 +47,7 @@ class PlainSockets:
         self._by_fd: dict[int, tuple[socket.socket, int, bool]] = {}
         self._data = np.zeros((_CAPACITY, PACKET_BYTES), np.uint8)
         self._slots = [row.data for row in self._data]
+        self._turn = 0
 
     def open(self, row: int) -> int:
         """Bind the next free pair; one that something else holds (EADDRINUSE, EACCES) is passed over."""
@@ -61,6 +69,7 @@ class PlainSockets:
         sock = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
             sock.bind((self._host, port))
+            sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             if self._family == socket.AF_INET:
                 sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _EXPEDITED)
                 sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
@@ -96,48 +105,41 @@ class PlainSockets:
 
     def receive(self) -> Received:
         """Take what is there: one packet of each readable socket per round, until a round finds nothing."""
-        lengths: list[int] = []
-        rows: list[int] = []
-        addresses: list[Address] = []
-        control: list[tuple[int, bytes, Address]] = []
+        self._turn += 1
+        timed = self._turn // _TIMED_TURNS % _TIMED_SHARES
+        found = _Found()
         for _ in range(_ROUNDS):
             ready = self._epoll.poll(0, len(self._by_fd) or 1)
-            if not ready or len(rows) + len(ready) > _CAPACITY:
+            if not ready or len(found.rows) + len(ready) > _CAPACITY:
                 break
-            for fd, mask in ready:
-                sock, row, is_control = self._by_fd[fd]
-                if mask & select.EPOLLERR:
-                    self._take_errors(sock)
-                if not mask & select.EPOLLIN:
-                    continue
-                try:
-                    length, address = sock.recvfrom_into(self._slots[len(rows)])
-                except OSError:
-                    # A pending ICMP error, or a datagram whose checksum turned out to be wrong: there is no packet.
-                    continue
-                if is_control:
-                    control.append((row, bytes(self._slots[len(rows)][:length]), address[:2]))
-                    continue
-                lengths.append(length)
-                rows.append(row)
-                addresses.append(address[:2])
-        return self._batch(lengths, rows, addresses, control)
+            self._round(ready, timed, found)
+        return found.batch(self._data)
 
-    def _batch(
-        self,
-        lengths: list[int],
-        rows: list[int],
-        addresses: list[Address],
-        control: list[tuple[int, bytes, Address]],
-    ) -> Received:
-        return Received(
-            data=self._data[: len(rows)],
-            lengths=np.array(lengths, np.int64),
-            rows=np.array(rows, np.int64),
-            sources=np.array([source_key(address) for address in addresses], np.int64),
-            addresses=addresses,
-            control=control,
-        )
+    def _round(self, ready: list[tuple[int, int]], timed: int, found: _Found) -> None:
+        for fd, mask in ready:
+            sock, row, control = self._by_fd[fd]
+            if mask & select.EPOLLERR:
+                self._take_errors(sock)
+            if not mask & select.EPOLLIN:
+                continue
+            slot = self._slots[len(found.rows)]
+            arrival = NOT_TIMED
+            try:
+                if row % _TIMED_SHARES == timed and not control:
+                    length, ancillary, _, address = sock.recvmsg_into([slot], 64)
+                    arrival = _arrival(ancillary)
+                else:
+                    length, address = sock.recvfrom_into(slot)
+            except OSError:
+                # A pending ICMP error, or a datagram whose checksum turned out to be wrong: there is no packet.
+                continue
+            if control:
+                found.control.append((row, bytes(slot[:length]), address[:2]))
+                continue
+            found.lengths.append(length)
+            found.rows.append(row)
+            found.addresses.append(address[:2])
+            found.arrivals.append(arrival)
 
     def _take_errors(self, sock: socket.socket) -> None:
         """Empty the socket's queue of ICMP errors; until that is done epoll reports it again and again."""
@@ -170,3 +172,33 @@ class PlainSockets:
             sock.sendto(packet, address)
         except OSError:
             self.refused += 1
+
+
+class _Found:
+    """What the rounds of one `receive` have read."""
+
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+        self.rows: list[int] = []
+        self.addresses: list[Address] = []
+        self.arrivals: list[int] = []
+        self.control: list[tuple[int, bytes, Address]] = []
+
+    def batch(self, data: NDArray[np.uint8]) -> Received:
+        return Received(
+            data=data[: len(self.rows)],
+            lengths=np.array(self.lengths, np.int64),
+            rows=np.array(self.rows, np.int64),
+            sources=np.array([source_key(address) for address in self.addresses], np.int64),
+            addresses=self.addresses,
+            arrivals=np.array(self.arrivals, np.int64),
+            control=self.control,
+        )
+
+
+def _arrival(ancillary: list[tuple[int, int, bytes]]) -> int:
+    """The kernel's receive time in samples at 8 kHz, where it came with the packet."""
+    if not ancillary:
+        return NOT_TIMED
+    seconds, nanoseconds = _TIMESPEC.unpack_from(ancillary[0][2])
+    return int(seconds) * 8000 + int(nanoseconds) // 125_000

@@ -1,0 +1,151 @@
+"""What the media plane costs: `antiphon bench media`.
+
+One media process, bound to one core, carries N calls with everything on: sockets, jitter buffer, concealment, VAD, barge-in
+and recording. Load comes from another process on another core (`media.bench_load`), which also measures when
+our packets arrive, by the kernel's clock. The figures are the processor time of the tick's thread, so that
+other work on the machine disturbs them as little as can be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from media.bench_load import voice
+from media.call_media import RowCallMedia
+from media.frames import Codec, Pcm, RtpFormat, RtpRemote
+from media.plane import PlaneConfig, ProcessMediaPlane
+from media.rings import ProcessCounters
+
+_WARM_UP = 2.0
+_TOP_UP = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The media process's counters at one instant."""
+
+    cpu_ns: int
+    ticks: int
+    ticks_late: int
+    ticks_skipped: int
+    sends_late: int
+
+    @classmethod
+    def take(cls, counters: ProcessCounters) -> _Reading:
+        return cls(*(int(getattr(counters, name)[0]) for name in cls.__slots__))
+
+
+def bench_media(
+    calls: int,
+    seconds: float,
+    *,
+    recording: bool = True,
+    ports: tuple[int, int] = (20000, 29999),
+    realtime: bool = False,
+) -> dict[str, Any]:
+    """Carry `calls` calls for `seconds` and say what it cost.
+
+    Returned: `core_per_call` and `us_per_call_tick` (processor time of the tick's thread, per 20 ms), `calls_per_core`,
+    `memory_per_call_kb` (what the media process grew by, its rings included), `ticks_late` and the like, and what the
+    peers saw: packets, gaps in the sequence, deviation from the 20 ms grid in milliseconds and RFC 3550 jitter.
+
+    Raises MediaUnavailable when the plane does not start.
+    """
+    return asyncio.run(_bench(calls, seconds, recording, ports, realtime))
+
+
+async def _bench(calls: int, seconds: float, recording: bool, ports: tuple[int, int], realtime: bool) -> dict[str, Any]:
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[1:] or cores)
+    plane = ProcessMediaPlane(
+        PlaneConfig(ports=ports, processes=1, rows=calls, cpus=(cores[0],), realtime=realtime, timeout_s=0)
+    )
+    try:
+        await plane.start()
+        with tempfile.TemporaryDirectory() as folder:
+            return await _measure(plane, calls, seconds, Path(folder) if recording else None)
+    finally:
+        await plane.stop()
+        os.sched_setaffinity(0, cores)
+
+
+async def _measure(plane: ProcessMediaPlane, calls: int, seconds: float, folder: Path | None) -> dict[str, Any]:
+    load = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "media.bench_load", str(calls), str(_WARM_UP), str(seconds),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 20,
+    )  # fmt: skip
+    assert load.stdin is not None
+    assert load.stdout is not None
+    peers = json.loads(await load.stdout.readline())
+    [pid] = plane.pids()
+    bare = _resident_kb(pid)
+    opened = [await _call(plane, number, peer, folder) for number, peer in enumerate(peers)]
+    load.stdin.write(json.dumps([call.port for call in opened]).encode() + b"\n")
+    [counters] = plane.counters()
+    speech = voice(4.0).reshape(-1, 160)
+    await _talk(opened, speech, _WARM_UP)
+    before = _Reading.take(counters)
+    counters.work_us_max[0] = 0
+    await _talk(opened, speech, seconds)
+    after = _Reading.take(counters)
+    resident = _resident_kb(pid)
+    work = int(counters.work_us_max[0])
+    seen = json.loads(await load.stdout.readline())
+    await load.wait()
+    reports = [await call.close() for call in opened]
+    ticks = after.ticks - before.ticks
+    core = (after.cpu_ns - before.cpu_ns) / (ticks * 20e6)
+    return {
+        "calls": calls,
+        "seconds": seconds,
+        "core_per_call": round(core / calls, 6),
+        "us_per_call_tick": round(core / calls * 20_000, 2),
+        "calls_per_core": int(calls / core),
+        "memory_per_call_kb": round((resident - bare) / calls),
+        "ticks": ticks,
+        "ticks_late": after.ticks_late - before.ticks_late,
+        "ticks_skipped": after.ticks_skipped - before.ticks_skipped,
+        "sends_late": after.sends_late - before.sends_late,
+        "tick_work_ms_max": work / 1000,
+        "packets_lost_by_us": sum(report.packets_lost for report in reports),
+        "packets_received_by_us": sum(report.packets_received for report in reports),
+        **seen,
+    }
+
+
+async def _call(plane: ProcessMediaPlane, number: int, peer: int, folder: Path | None) -> RowCallMedia:
+    call = await plane.open(f"bench-{number}", folder / f"{number}.wav" if folder else None)
+    await call.connect(RtpRemote("127.0.0.1", peer), RtpFormat(Codec.PCMU, 0, telephone_event=101))
+    return call
+
+
+async def _talk(calls: list[RowCallMedia], speech: Pcm, seconds: float) -> None:
+    """Keep every call's out-ring filled, so that every packet carries an agent's voice."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while (rest := end - loop.time()) > 0:
+        for call in calls:
+            call.play(speech[: call.room()])
+        await asyncio.sleep(min(_TOP_UP, rest))
+
+
+def _resident_kb(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+
+
+def main() -> None:
+    """`python -m media.bench CALLS SECONDS`: the figures as one line of JSON."""
+    calls, seconds = int(sys.argv[1]), float(sys.argv[2])
+    print(json.dumps(bench_media(calls, seconds)))
+
+
+if __name__ == "__main__":
+    main()

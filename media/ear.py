@@ -1,0 +1,135 @@
+"""From packets to frames heard: the receiving half of the tick, for all calls at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.codecs.g711 import G711
+from media.conceal import Concealer
+from media.frames import LINE_SAMPLES, Codec, Pcm
+from media.jitter import EarJitter
+from media.resample import Up8to16
+from media.rings import IN_FRAMES, SharedRings
+from media.rows import NEVER, Bools, CallRows, Longs, Rows
+from media.silero import find_model, load_weights
+from media.tape import Tape
+from media.vad import Vad
+
+_ADRIFT = 7200
+"""Samples (900 ms) by which the peer's clock may have left ours before its positions are set right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The VAD's word on one step: float32, bool and int64, (rows,); `end` is the position where the judged frame ends."""
+
+    probability: NDArray[np.float32]
+    judged: Bools
+    end: Longs
+
+
+class Ear:
+    """Jitter buffer, decoder, concealment, resampler, VAD, and the in-rings that they fill."""
+
+    def __init__(self, rings: SharedRings, calls: CallRows, tape: Tape) -> None:
+        rows = rings.rows
+        self._rings = rings
+        self._calls = calls
+        self._tape = tape
+        self._in_pcm = rings.in_pcm.reshape(rows * IN_FRAMES, -1)
+        self._in_at = rings.in_at.reshape(-1)
+        self._in_speech = rings.in_speech.reshape(-1)
+        self._in_concealed = rings.in_concealed.reshape(-1)
+        self._first = np.arange(rows) * IN_FRAMES
+        self.jitter = EarJitter(rows)
+        self.vad = Vad(rows, load_weights(find_model()))
+        self._law = G711(rows)
+        self._conceal = Concealer(rows)
+        self._up = Up8to16(rows)
+        # The position, on the recording's time line, of the row's first packet; the jitter buffer counts from that.
+        self._start = np.full(rows, NEVER, np.int64)
+        self._end = np.zeros(rows, np.int64)
+
+    def open_row(self, row: int) -> None:
+        """The row hears somebody new."""
+        self.jitter.open_row(row)
+        self._conceal.reset(row)
+        self._up.reset(row)
+        self.vad.reset(row)
+        self._start[row] = NEVER
+        self._end[row] = 0
+
+    def set_codec(self, row: int, codec: Codec) -> None:
+        """What the row's packets carry from now on."""
+        self._law.open_row(row, codec)
+
+    def close_row(self, row: int) -> None:
+        """Nothing more is heard of the row."""
+        self.jitter.close_row(row)
+        self._law.close_row(row)
+
+    def begin(self, rows: Rows, tick: int) -> None:
+        """Packets are about to be kept for these rows: those without any before get their place on the time line.
+
+        A packet holds the 20 ms before it was sent, so the first one lies in the tick before the one that took it in.
+        """
+        fresh = rows[self._start[rows] == NEVER]
+        if fresh.size:
+            self._start[fresh] = np.maximum(tick - 1 - self._calls.origin[fresh], 0) * LINE_SAMPLES
+
+    def hear(self, tick: int) -> Iterator[Judged]:
+        """Take the next 20 ms of every row, and more of those rows where several have come; publish each frame."""
+        taken = self.jitter.take()
+        moved = taken.have | taken.lost
+        pcm = self._conceal.conceal(self._law.decode(taken.payload), taken.have, taken.lost)
+        wide = self._up.step(pcm, moved)
+        heard = self.vad.step(wide, moved)
+        rows = np.flatnonzero(moved)
+        everyone = rows.size == len(moved)
+        self._publish(
+            rows,
+            taken.position if everyone else taken.position[rows],
+            pcm if everyone else pcm[rows],
+            wide if everyone else wide[rows],
+            taken.lost[rows],
+            heard.probability[rows],
+            tick,
+        )
+        yield Judged(heard.probability, heard.judged, self._end - heard.end)
+        while (more := self.jitter.take_more()).rows.size:
+            pcm = self._conceal.follow(self._law.decode(more.payload, more.rows), more.rows)
+            wide = self._up.step(pcm, rows=more.rows)
+            heard = self.vad.step(wide, rows=more.rows)
+            none = np.zeros(len(more.rows), np.bool_)
+            self._publish(more.rows, more.position, pcm, wide, none, heard.probability[more.rows], tick)
+            yield Judged(heard.probability, heard.judged, self._end - heard.end)
+
+    def _publish(
+        self, rows: Rows, position: Longs, pcm: Pcm, wide: Pcm, lost: Bools, speech: NDArray[np.float32], tick: int
+    ) -> None:
+        """Lay frames into the in-rings and the recording. Line j of each array is of row `rows[j]`, which are distinct."""
+        at = self._place(rows, position, tick)
+        head = self._rings.row.in_head
+        cell = self._first[rows] + head[rows] % IN_FRAMES
+        self._in_pcm[cell] = wide
+        self._in_at[cell] = at
+        self._in_speech[cell] = speech
+        self._in_concealed[cell] = lost
+        head[rows] += 1
+        self._end[rows] = at + LINE_SAMPLES
+        self._tape.heard(rows, at, pcm)
+
+    def _place(self, rows: Rows, position: Longs, tick: int) -> Longs:
+        """Where the frames lie on the time line. A clock that runs slower or faster than ours is set right now and then."""
+        now = (tick - self._calls.origin[rows]) * LINE_SAMPLES
+        at = self._start[rows] + position
+        adrift = np.abs(now - at) > _ADRIFT
+        if adrift.any():
+            step = (now - at)[adrift] // LINE_SAMPLES * LINE_SAMPLES - LINE_SAMPLES
+            self._start[rows[adrift]] += step
+            at[adrift] += step
+        return at

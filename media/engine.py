@@ -1,0 +1,149 @@
+"""The tick: every 20 ms, once for all calls.
+
+Everything a call is lies in rows of arrays (calls × samples), and every stage takes all rows at once; what that saves
+is the cost of Python per call. One order in every tick, so that a decision leaves in the same tick:
+
+    listen    do what the main process asked · take every packet that came · decode, conceal, up to 16 kHz
+              · is it speech? · does the agent fall silent? · publish frames and events
+    speak     10 ms later: take the agent's frames, give them their level, send one packet per call
+
+The engine neither sleeps nor reads a clock: `media.process` calls it on the grid of the real clock, tests as they like.
+"""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+from media.bargein import PAUSED, BargeInRows
+from media.ear import Ear, Judged
+from media.intake import Intake
+from media.keys import Keys
+from media.mouth import Mouth
+from media.orders import Orders
+from media.reception import Reception
+from media.records import Event, EventKind
+from media.reports import Reports
+from media.rings import SharedRings
+from media.rows import CallRows
+from media.sockets.face import Sockets
+from media.tape import Tape
+
+_ROOM_FOR_ACKS = 4096
+"""Events are dropped before the ring has less room than this, so that an acknowledgement always finds some."""
+
+
+class Engine:
+    """All calls of one media process.
+
+    timeout_ticks: how long a peer may send nothing though it should, 0 for ever. seed: for SSRCs and noise. epoch: the Unix
+    time of tick 0, for RTCP.
+    """
+
+    def __init__(
+        self, rings: SharedRings, sockets: Sockets, *, timeout_ticks: int, seed: int, epoch: float = 0.0
+    ) -> None:
+        chance = random.Random(seed)
+        self._rings = rings
+        self._sockets = sockets
+        self._timeout_ticks = timeout_ticks
+        self._calls = CallRows(rings.rows)
+        tape = Tape(rings, self._calls)
+        self._tape = tape
+        self._keys = Keys(rings.rows)
+        self._ear = Ear(rings, self._calls, tape)
+        self._mouth = Mouth(rings, self._calls, tape, sockets, self._keys, chance.getrandbits(32))
+        self._barge_in = BargeInRows(rings.rows)
+        reception = Reception(rings.rows)
+        self._intake = Intake(rings.rows, self._calls, self._ear, reception, rings.process)
+        self._reports = Reports(
+            self._calls, self._mouth.sender, self._ear, reception, rings.row, sockets, chance, epoch
+        )
+        self._orders = Orders(
+            self._calls, rings.row, sockets, self._intake, self._ear, self._mouth,
+            self._barge_in, self._keys, self._reports, self._tell, chance,
+        )  # fmt: skip
+        self._last_tick = -1
+
+    def busy(self) -> bool:
+        """Whether there is any call, or a command that may open one."""
+        return (
+            bool(self._calls.open.any()) or self._rings.process.command_head[0] != self._rings.process.command_tail[0]
+        )
+
+    def listen(self, tick: int) -> None:
+        """The first half of tick number `tick`, which is greater than the last one's; left-out ticks are silence."""
+        self._step_over(tick)
+        self._obey(tick)
+        received = self._sockets.receive()
+        self._intake.take(received, tick, self._tell)
+        self._reports.take(received.control, tick)
+        for judged in self._ear.hear(tick):
+            self._decide(judged, tick)
+        self._watch(tick)
+        self._rings.process.tick[0] = tick
+
+    def speak(self, tick: int) -> bool:
+        """The second half: send. Returns whether there are events for the main process."""
+        before = int(self._rings.process.event_head[0])
+        self._obey(tick)
+        self._mouth.speak(tick, self._barge_in.mode, self._tell)
+        self._reports.send_due(tick)
+        self._acknowledge_keys()
+        self._last_tick = tick
+        return before != int(self._rings.process.event_head[0])
+
+    def _step_over(self, tick: int) -> None:
+        """Ticks that were never run: the time line has gone on, and so have the timestamps, which follow from the tick."""
+        connected = np.flatnonzero(self._calls.connected)
+        if tick > self._last_tick + 1 and connected.size:
+            self._tape.skipped(connected, self._last_tick + 1, tick)
+
+    def _obey(self, tick: int) -> None:
+        room = self._rings.events.room()
+        for command in self._rings.commands.drain(limit=room):
+            answer = self._orders.obey(command, tick)
+            if answer is not None:
+                self._acknowledge(command.row, command.generation, *answer)
+
+    def _decide(self, judged: Judged, tick: int) -> None:
+        """React to one step of the VAD, and tell what happened."""
+        was_paused = self._barge_in.mode == PAUSED
+        reaction = self._barge_in.step(tick, judged.probability, judged.judged, judged.end, self._mouth.speaking)
+        for row in np.flatnonzero(reaction.started).tolist():
+            self._tell(EventKind.SPEECH_STARTED, row, max(0, int(reaction.onset[row])))
+        for row in np.flatnonzero(reaction.stopped).tolist():
+            self._tell(EventKind.SPEECH_STOPPED, row, max(0, int(reaction.offset[row])))
+        for row in np.flatnonzero(reaction.duck).tolist():
+            self._tell(EventKind.DUCKED, row, self._calls.position(row, tick))
+        for row in np.flatnonzero(reaction.pause).tolist():
+            self._mouth.pause(row)
+            self._tell(EventKind.PAUSED, row, self._calls.position(row, tick), self._mouth.played(row))
+        for row in np.flatnonzero(reaction.resume & was_paused).tolist():
+            self._tell(EventKind.RESUMED, row, self._calls.position(row, tick), self._mouth.played(row))
+
+    def _watch(self, tick: int) -> None:
+        """Tell of peers that have fallen silent without a word, once for each silence."""
+        calls = self._calls
+        if not self._timeout_ticks:
+            return
+        silent = calls.connected & calls.hearing & (tick - calls.last_heard >= self._timeout_ticks)
+        for row in np.flatnonzero(silent & ~calls.timed_out).tolist():
+            self._tell(EventKind.MEDIA_TIMEOUT, row, calls.position(row, tick))
+        np.copyto(calls.timed_out, silent)
+
+    def _acknowledge_keys(self) -> None:
+        for row, token in self._keys.sent:
+            self._acknowledge(row, int(self._calls.generation[row]), token, 0)
+        self._keys.sent.clear()
+
+    def _acknowledge(self, row: int, generation: int, token: int, result: int) -> None:
+        self._rings.events.push(Event(EventKind.ACK, row, generation, 0, token, result))
+
+    def _tell(self, kind: EventKind, row: int, at: int, value: int = 0, second: int = 0) -> None:
+        events = self._rings.events
+        if events.room() <= _ROOM_FOR_ACKS:
+            self._rings.process.events_lost[0] += 1
+        else:
+            events.push(Event(kind, row, int(self._calls.generation[row]), at, value, second))

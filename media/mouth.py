@@ -1,0 +1,215 @@
+"""From frames to packets: the sending half of the tick, for all calls at once.
+
+Transmission is continuous: from the first CONNECT to CLOSE every row sends one packet per ptime while the direction allows,
+with the agent's voice, a key, or noise in it. Where it does not (hold), the queue waits and the timestamp clock runs on
+(RFC 3264 section 8.4).
+
+A frame has an index in the out-ring, and a number by which the main process knows it: the number is the index less what flushes have
+dropped before it, so that numbers count frames that leave (`played`).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.bargein import DUCKED, PAUSED
+from media.codecs.g711 import G711
+from media.frames import LINE_SAMPLES, Codec, Pcm
+from media.keys import Keys
+from media.playout import DUCKED as DUCKED_GAIN
+from media.playout import FULL, SILENT, Playout
+from media.records import EventKind
+from media.rings import KEPT_FRAMES, OUT_FRAMES, SharedRings
+from media.rows import Bools, CallRows, Rows
+from media.rtp import HEADER, Sender
+from media.sockets.face import Sockets
+from media.tape import Tape
+
+
+class Tell(Protocol):
+    """Publishes an event: kind, row, position, and its values."""
+
+    def __call__(self, kind: EventKind, row: int, at: int, value: int = 0, second: int = 0) -> None: ...
+
+
+_GAIN = np.zeros(3, np.float32)
+_GAIN[:] = FULL
+_GAIN[DUCKED] = DUCKED_GAIN
+_GAIN[PAUSED] = SILENT
+
+
+class Mouth:
+    """The out-rings' reading end, the level of each voice, and the RTP streams that leave."""
+
+    def __init__(
+        self, rings: SharedRings, calls: CallRows, tape: Tape, sockets: Sockets, keys: Keys, seed: int
+    ) -> None:
+        rows = rings.rows
+        self.sender = Sender(rows)
+        self.speaking = np.zeros(rows, np.bool_)
+        """The agent's voice was in the row's last packet."""
+        self._counters = rings.row
+        self._calls = calls
+        self._tape = tape
+        self._sockets = sockets
+        self._keys = keys
+        self._frames = rings.out_pcm.reshape(rows * OUT_FRAMES, LINE_SAMPLES)
+        self._marks = rings.out_mark.reshape(-1)
+        self._first = np.arange(rows) * OUT_FRAMES
+        self._playout = Playout(rows, seed)
+        self._law = G711(rows)
+        self._pcm = np.zeros((rows, LINE_SAMPLES), np.int16)
+        self._packets = np.zeros((rows, HEADER + LINE_SAMPLES), np.uint8)
+        self._views = [packet.data for packet in self._packets]
+        self._dropped = np.zeros(rows, np.int64)
+        self._earliest = np.zeros(rows, np.int64)
+        self._marked = np.zeros(rows, np.int64)
+        # Index of a frame that is only to fade away: the voice was stopped before it.
+        self._fading = np.full(rows, -1, np.int64)
+        self._gathered: dict[int, list[bytes]] = {}
+
+    def open_row(self, row: int) -> None:
+        """A new call: nothing is queued."""
+        self._playout.reset(row)
+        self.speaking[row] = False
+        self._fading[row] = -1
+        for counter in (self._dropped, self._earliest, self._marked):
+            counter[row] = 0
+
+    def set_format(self, row: int, codec: Codec, payload_type: int) -> None:
+        """What leaves from now on; the streams' numbers run on."""
+        self._law.open_row(row, codec)
+        self.sender.set_format(row, payload_type, int(self._calls.spacing[row]))
+        self._gathered.pop(row, None)
+
+    def close_row(self, row: int) -> None:
+        """Nothing more leaves."""
+        self.sender.close_row(row)
+        self._law.close_row(row)
+        self._gathered.pop(row, None)
+        self.speaking[row] = False
+
+    def played(self, row: int) -> int:
+        """Number of the next frame to leave."""
+        return int(self._counters.played[row])
+
+    def pause(self, row: int) -> None:
+        """The voice stops with the next packet; its next frame is heard fading and stays queued."""
+        if self._counters.out_head[row] > self._counters.out_tail[row]:
+            self._fading[row] = self._counters.out_tail[row]
+
+    def flush(self, row: int, upto: int) -> int:
+        """Drop the frames before index `upto` that have not left. Returns `played`."""
+        tail, head = int(self._counters.out_tail[row]), int(self._counters.out_head[row])
+        end = max(tail, min(upto, head))
+        if self.speaking[row] and end > tail:
+            self._fading[row] = tail
+        self._dropped[row] += end - tail
+        self._earliest[row] = end
+        self._counters.out_tail[row] = end
+        return self.played(row)
+
+    def resume(self, row: int, number: int) -> int:
+        """Go on from frame `number`, as far back as frames are kept and nothing was dropped since. Returns where it goes on."""
+        tail = int(self._counters.out_tail[row])
+        earliest = max(int(self._earliest[row]), tail - KEPT_FRAMES)
+        index = min(max(number + int(self._dropped[row]), earliest), tail)
+        self._fading[row] = -1
+        self._counters.out_tail[row] = index
+        self._counters.played[row] = index - self._dropped[row]
+        return self.played(row)
+
+    def speak(self, tick: int, mode: NDArray[np.int8], tell: Tell) -> None:
+        """Send this tick's packets. mode: the barge-in's, (rows,)."""
+        calls, counters = self._calls, self._counters
+        tail = counters.out_tail
+        keys = self._keys.due(tick)
+        free = calls.connected & calls.sending & ~self._keys.busy
+        playing = np.flatnonzero(free & (mode != PAUSED) & (self._fading < 0) & (counters.out_head > tail))
+        fading = np.flatnonzero(free & (self._fading >= 0))
+        queued = np.zeros(len(free), np.bool_)
+        queued[playing] = queued[fading] = True
+        gain = _GAIN[mode]
+        gain[fading] = SILENT
+        self._pcm[playing] = self._frames[self._first[playing] + tail[playing] % OUT_FRAMES]
+        self._pcm[fading] = self._frames[self._first[fading] + self._fading[fading] % OUT_FRAMES]
+        self._fading[fading] = -1
+        pcm = self._playout.apply(self._pcm, queued, gain, tick)
+        np.copyto(self.speaking, queued)
+        self.speaking[fading] = False
+        self._send(tick, np.flatnonzero(free & calls.reachable), pcm)
+        self._send_keys(keys, tick)
+        self._record(tick, free, pcm)
+        self._advance(tick, playing, tell)
+
+    def _send(self, tick: int, rows: Rows, pcm: Pcm) -> None:
+        codes = self._law.encode(pcm)
+        plain = self._calls.spacing[rows] == 1
+        if not plain.all():
+            self._send_gathered(tick, rows[~plain], codes)
+            rows = rows[plain]
+        count = len(rows)
+        packets = self._packets[:count]
+        packets[:, HEADER:] = codes if count == len(codes) else codes[rows]
+        self.sender.headers(rows, packets, tick)
+        self._deliver(rows, self._views[:count])
+
+    def _send_gathered(self, tick: int, rows: Rows, codes: NDArray[np.uint8]) -> None:
+        """Rows whose peer asked for 40 or 60 ms a packet: the slow path, row by row."""
+        for row in rows.tolist():
+            gathered = self._gathered.setdefault(row, [])
+            gathered.append(codes[row].tobytes())
+            spacing = int(self._calls.spacing[row])
+            if (tick - int(self._calls.origin[row])) % spacing != spacing - 1:
+                continue
+            payload = b"".join(gathered)
+            header = np.zeros((1, HEADER), np.uint8)
+            line = np.array([row])
+            # The timestamp is that of the first sample, which is some ticks ago (RFC 3550 section 5.1).
+            self.sender.headers(line, header, tick + 1 - len(gathered), len(payload))
+            gathered.clear()
+            self._deliver(line, [memoryview(header.tobytes() + payload)])
+
+    def _deliver(self, rows: Rows, packets: list[memoryview]) -> None:
+        remote = self._calls.remote
+        numbers = rows.tolist()
+        self._sockets.send(numbers, packets, [address for row in numbers if (address := remote[row]) is not None])
+
+    def _send_keys(self, keys: list[tuple[int, bytes, bool, int]], tick: int) -> None:
+        calls = self._calls
+        for row, payload, marker, began in keys:
+            if not (calls.reachable[row] and calls.sending[row]):
+                continue
+            packet = self.sender.event_packet(
+                row,
+                payload,
+                payload_type=int(calls.telephone_event[row]),
+                timestamp=self.sender.timestamp(row, 0) + began & 0xFFFFFFFF,
+                marker=marker,
+            )
+            self._gathered.pop(row, None)
+            self._deliver(np.array([row]), [memoryview(packet)])
+
+    def _record(self, tick: int, free: Bools, pcm: Pcm) -> None:
+        """What left is what the recording gets: nothing of rows on hold, or while they send a key."""
+        rows = np.flatnonzero(self._calls.connected)
+        silent = np.flatnonzero(self._calls.connected & ~free)
+        if silent.size:
+            pcm[silent] = 0
+        self._tape.said(rows, tick, pcm if len(rows) == len(pcm) else pcm[rows])
+
+    def _advance(self, tick: int, rows: Rows, tell: Tell) -> None:
+        counters = self._counters
+        index = counters.out_tail[rows]
+        marks = self._marks[self._first[rows] + index % OUT_FRAMES]
+        for line in np.flatnonzero((marks != 0) & (index >= self._marked[rows])).tolist():
+            row = int(rows[line])
+            self._marked[row] = index[line] + 1
+            tell(EventKind.MARK_PLAYED, row, self._calls.position(row, tick), int(marks[line]))
+        counters.out_tail[rows] = index + 1
+        counters.played[rows] = index + 1 - self._dropped[rows]
+        for row in rows[index + 1 == counters.out_head[rows]].tolist():
+            tell(EventKind.PLAYOUT_IDLE, row, self._calls.position(row, tick + 1), 0)

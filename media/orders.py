@@ -1,0 +1,142 @@
+"""Does on the tick what the main process asked for, and acknowledges it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from media.bargein import BargeInRows
+from media.ear import Ear
+from media.frames import BargeIn, Codec, RtpFormat
+from media.intake import Intake
+from media.keys import Keys
+from media.mouth import Mouth, Tell
+from media.records import CODECS, DIRECTIONS, REFUSED, Command, CommandKind, EventKind
+from media.reports import Reports
+from media.rings import RowCounters
+from media.rows import CallRows
+from media.sockets.face import PortsExhausted, Sockets
+
+
+class Orders:
+    """One method per kind of command; each returns the result that goes into the acknowledgement."""
+
+    def __init__(
+        self, calls: CallRows, counters: RowCounters, sockets: Sockets, intake: Intake, ear: Ear, mouth: Mouth,
+        barge_in: BargeInRows, keys: Keys, reports: Reports, tell: Tell, chance: random.Random,
+    ) -> None:  # fmt: skip
+        self._calls = calls
+        self._counters = counters
+        self._sockets = sockets
+        self._intake = intake
+        self._ear = ear
+        self._mouth = mouth
+        self._barge_in = barge_in
+        self._keys = keys
+        self._reports = reports
+        self._tell = tell
+        self._chance = chance
+        self._methods: dict[int, Callable[[Command, int], int | None]] = {
+            CommandKind.OPEN: self._open,
+            CommandKind.CONNECT: self._connect,
+            CommandKind.BARGE_IN: self._set_barge_in,
+            CommandKind.FLUSH: self._flush,
+            CommandKind.RESUME: self._resume,
+            CommandKind.DIGIT: self._send_digit,
+            CommandKind.RECORDING: self._record,
+            CommandKind.CLOSE: self._close,
+        }
+
+    def obey(self, command: Command, tick: int) -> tuple[int, int] | None:
+        """Do it. Returns the token and the result to acknowledge, None where nothing is to be (yet)."""
+        row = command.row
+        if command.kind == CommandKind.OPEN or (
+            self._calls.open[row] and self._calls.generation[row] == command.generation
+        ):
+            result = self._methods[command.kind](command, tick)
+        else:
+            result = REFUSED
+        return (command.token, result) if command.token and result is not None else None
+
+    def _open(self, command: Command, tick: int) -> int:
+        row = command.row
+        try:
+            port = self._sockets.open(row)
+        except PortsExhausted:
+            return REFUSED
+        self._calls.open_row(row, command.generation, taped=bool(command.on))
+        self._intake.open_row(row)
+        self._mouth.open_row(row)
+        self._barge_in.open_row(row, BargeIn())
+        return port
+
+    def _connect(self, command: Command, tick: int) -> int:
+        row, calls = command.row, self._calls
+        codec = CODECS[command.codec]
+        event = None if command.telephone_event < 0 else command.telephone_event
+        fmt = RtpFormat(codec, command.payload_type, event, command.ptime)
+        first = not calls.connected[row]
+        calls.connect(row, tick, fmt, DIRECTIONS[command.direction])
+        if first:
+            self._begin(row, command, tick)
+        host = command.host.decode("ascii")
+        remote = (host, command.port) if host and command.port else None
+        self._intake.set_remote(row, remote, (host, command.rtcp_port) if remote else None)
+        self._set_codec(row, codec, command.payload_type)
+        return 0
+
+    def _begin(self, row: int, command: Command, tick: int) -> None:
+        """The call's own RTP stream begins, with the random numbers of RFC 3550 section 5.1."""
+        bits = self._chance.getrandbits
+        self._mouth.sender.open_row(
+            row,
+            ssrc=bits(32) or 1,
+            sequence=bits(15),
+            timestamp=bits(32),
+            payload_type=command.payload_type,
+            now=tick,
+        )
+        self._counters.origin[row] = tick
+        self._reports.open_row(row, tick)
+
+    def _set_codec(self, row: int, codec: Codec, payload_type: int) -> None:
+        self._ear.set_codec(row, codec)
+        self._mouth.set_format(row, codec, payload_type)
+
+    def _set_barge_in(self, command: Command, tick: int) -> int:
+        settings = BargeIn(bool(command.on), float(command.threshold), command.cooldown_ms)
+        self._barge_in.set(command.row, settings)
+        return 0
+
+    def _flush(self, command: Command, tick: int) -> int:
+        self._barge_in.settle(command.row)
+        return self._mouth.flush(command.row, command.frame)
+
+    def _resume(self, command: Command, tick: int) -> int:
+        row = command.row
+        self._barge_in.settle(row)
+        frame = self._mouth.resume(row, command.frame)
+        self._tell(EventKind.RESUMED, row, self._calls.position(row, tick), frame)
+        return 0
+
+    def _send_digit(self, command: Command, tick: int) -> int | None:
+        """Acknowledged when it has left; a peer that takes no telephone-events gets none."""
+        if self._calls.telephone_event[command.row] < 0:
+            return REFUSED
+        self._keys.add(command.row, command.digit, command.token)
+        return None
+
+    def _record(self, command: Command, tick: int) -> int:
+        self._calls.recording[command.row] = self._calls.taped[command.row] and bool(command.on)
+        return 0
+
+    def _close(self, command: Command, tick: int) -> int:
+        row = command.row
+        self._reports.leave(row, tick)
+        self._sockets.close(row)
+        self._intake.close_row(row)
+        self._keys.close_row(row)
+        self._mouth.close_row(row)
+        self._barge_in.close_row(row)
+        self._calls.close_row(row)
+        return 0

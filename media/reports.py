@@ -1,0 +1,137 @@
+"""RTCP of all calls: reports every five seconds, BYE at the end, and what the peers' reports tell (RFC 3550 section 6)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+
+from media.ear import Ear
+from media.quality import burst_ratio, mos, r_factor
+from media.reception import Reception
+from media.rings import RowCounters
+from media.rows import CallRows
+from media.rtcp import (
+    Bye,
+    ReceiverReport,
+    RtcpError,
+    RtcpPacket,
+    SenderReport,
+    SourceDescription,
+    compound,
+    middle,
+    ntp_from_unix,
+    parse_compound,
+    round_trip,
+)
+from media.rtp import Sender
+from media.sockets.face import Address, Sockets
+
+_INTERVAL_TICKS = 250
+_TICK_SECONDS = 0.02
+_OWN_DELAY_MS = 40.0
+"""What our packets of 20 ms and the tick add to the way of the voice."""
+
+
+class Reports:
+    """When each row reports next, and the figures that its call's report is made of. `epoch` is the Unix time of tick 0."""
+
+    def __init__(
+        self, calls: CallRows, sender: Sender, ear: Ear, reception: Reception, counters: RowCounters, sockets: Sockets,
+        chance: random.Random, epoch: float,
+    ) -> None:  # fmt: skip
+        self._calls = calls
+        self._sender = sender
+        self._ear = ear
+        self._reception = reception
+        self._counters = counters
+        self._sockets = sockets
+        self._chance = chance
+        self._epoch = epoch
+        rows = len(calls.open)
+        self._next = np.zeros(rows, np.int64)
+        self._round_trip = np.zeros(rows, np.float64)
+        self._name = [""] * rows
+
+    def open_row(self, row: int, tick: int) -> None:
+        """A new call, with a name of its own (RFC 7022 section 4.2: random, so that it tells nothing of the host)."""
+        self._name[row] = f"{self._chance.getrandbits(96):024x}"
+        self._round_trip[row] = 0
+        self._next[row] = self._later(tick)
+
+    def take(self, control: Sequence[tuple[int, bytes, Address]], tick: int) -> None:
+        """The peers' RTCP. What comes from elsewhere than the peer's host, or is no RTCP, is let pass."""
+        for row, data, source in control:
+            remote = self._calls.remote[row]
+            if remote is None or source[0] != remote[0]:
+                continue
+            try:
+                packets = parse_compound(data)
+            except RtcpError:
+                continue
+            for packet in packets:
+                self._read(row, packet, self._now(tick))
+
+    def _read(self, row: int, packet: RtcpPacket, now: int) -> None:
+        if isinstance(packet, SenderReport):
+            self._reception.heard_sender_report(row, middle(packet.ntp), now)
+        if isinstance(packet, SenderReport | ReceiverReport):
+            for block in packet.blocks:
+                seconds = round_trip(block, now) if block.ssrc == self._sender.ssrc(row) else None
+                if seconds is not None:
+                    self._round_trip[row] = seconds
+
+    def send_due(self, tick: int) -> None:
+        """Report for the rows whose time has come, and bring the figures up to date that the main process sees."""
+        for row in np.flatnonzero(self._calls.connected & (self._next <= tick)).tolist():
+            self._next[row] = self._later(tick)
+            self._send(row, tick, [])
+            self.publish(row)
+
+    def leave(self, row: int, tick: int) -> None:
+        """The call ends: a last report, and BYE (RFC 3550 section 6.6)."""
+        if self._calls.connected[row]:
+            self._send(row, tick, [Bye((self._sender.ssrc(row),))])
+        self.publish(row)
+
+    def publish(self, row: int) -> None:
+        """Lay the row's figures where the main process reads them."""
+        counters, received = self._counters, self._reception.received(row)
+        counters.packets_sent[row] = self._sender.packets[row]
+        counters.packets_received[row] = received.received
+        counters.packets_lost[row] = max(0, received.lost)
+        counters.packets_late[row] = self._ear.jitter.late[row]
+        counters.jitter_us[row] = round(received.jitter_ms * 1000)
+        if not received.received:
+            return
+        missing = max(0, received.lost) + int(self._ear.jitter.late[row])
+        loss = min(1.0, missing / received.expected)
+        delay = _OWN_DELAY_MS + received.jitter_ms + 500 * float(self._round_trip[row])
+        rating = r_factor(loss, delay, burst_ratio(max(0, received.lost), received.bursts, loss))
+        counters.mos_milli[row] = round(mos(rating) * 1000)
+
+    def _send(self, row: int, tick: int, last: list[RtcpPacket]) -> None:
+        address = self._calls.remote_control[row]
+        if address is None or address[1] == 0:
+            return
+        description = SourceDescription.of(self._sender.ssrc(row), self._name[row])
+        packets: list[RtcpPacket] = [self._report(row, tick), description, *last]
+        self._sockets.send_control(row, compound(packets), address)
+
+    def _report(self, row: int, tick: int) -> RtcpPacket:
+        block = self._reception.report(row, self._now(tick))
+        blocks = () if block is None else (block,)
+        ssrc, sent = self._sender.ssrc(row), int(self._sender.packets[row])
+        if not (sent and self._calls.sending[row]):
+            return ReceiverReport(ssrc, blocks)
+        ntp = ntp_from_unix(self._epoch + tick * _TICK_SECONDS)
+        octets = int(self._sender.octets[row])
+        return SenderReport(ssrc, ntp, self._sender.timestamp(row, tick), sent, octets, blocks)
+
+    def _now(self, tick: int) -> int:
+        return middle(ntp_from_unix(self._epoch + tick * _TICK_SECONDS))
+
+    def _later(self, tick: int) -> int:
+        # Between half and one and a half of the interval, so that calls do not report in step (RFC 3550 section 6.2).
+        return tick + round(_INTERVAL_TICKS * (0.5 + self._chance.random()))

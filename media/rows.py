@@ -1,0 +1,88 @@
+"""What the tick knows of every call, one row each, beside what the stages keep for themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.frames import LINE_SAMPLES, Direction, RtpFormat
+from media.sockets.face import Address
+
+Bools = NDArray[np.bool_]
+Longs = NDArray[np.int64]
+Rows = NDArray[np.intp]
+
+NEVER = -1
+_HEARING = (Direction.SENDRECV, Direction.RECVONLY)
+_SENDING = (Direction.SENDRECV, Direction.SENDONLY)
+
+
+class CallRows:
+    """Arrays of shape (rows,), and a list where the thing is no number.
+
+    A row is *open* from OPEN to CLOSE and *connected* from its first CONNECT; it is *hearing* and *sending* as the
+    direction says (RFC 3264 section 5.1). `origin` is the tick of position 0.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.open = np.zeros(rows, np.bool_)
+        self.connected = np.zeros(rows, np.bool_)
+        self.hearing = np.zeros(rows, np.bool_)
+        self.sending = np.zeros(rows, np.bool_)
+        self.generation = np.zeros(rows, np.int64)
+        self.origin = np.full(rows, NEVER, np.int64)
+        self.payload_type = np.zeros(rows, np.int64)
+        self.telephone_event = np.full(rows, NEVER, np.int64)
+        self.taped = np.zeros(rows, np.bool_)
+        """The call has a recording."""
+        self.recording = np.zeros(rows, np.bool_)
+        """The recording takes what is heard and said; off, it gets silence."""
+        self.last_heard = np.zeros(rows, np.int64)
+        """The tick at which the last packet came, or at which hearing began."""
+        self.timed_out = np.zeros(rows, np.bool_)
+        self.reachable = np.zeros(rows, np.bool_)
+        """`remote` is known."""
+        self.remote: list[Address | None] = [None] * rows
+        self.remote_control: list[Address | None] = [None] * rows
+        self.spacing = np.ones(rows, np.int64)
+        """Ticks between two packets that we send: the ptime that the peer asked for."""
+        self.format: list[RtpFormat | None] = [None] * rows
+
+    def open_row(self, row: int, generation: int, taped: bool) -> None:
+        """OPEN: the row is a call's, which neither sends nor hears yet."""
+        self.generation[row] = generation
+        self.taped[row] = self.recording[row] = taped
+        self.origin[row] = NEVER
+        self.timed_out[row] = False
+        self.open[row] = True
+
+    def connect(self, row: int, tick: int, fmt: RtpFormat, direction: Direction) -> None:
+        """CONNECT: the first one starts the time line, a later one changes format and direction."""
+        if not self.connected[row]:
+            self.connected[row] = True
+            self.origin[row] = tick
+        hearing = direction in _HEARING
+        if hearing and not self.hearing[row]:
+            self.last_heard[row] = tick
+        self.hearing[row] = hearing
+        self.sending[row] = direction in _SENDING
+        self.format[row] = fmt
+        self.payload_type[row] = fmt.payload_type
+        self.telephone_event[row] = NEVER if fmt.telephone_event is None else fmt.telephone_event
+        self.spacing[row] = {40: 2, 60: 3}.get(fmt.ptime, 1)
+
+    def set_remote(self, row: int, remote: Address | None, control: Address | None) -> None:
+        """Where RTP and RTCP go; None while that is not known."""
+        self.remote[row], self.remote_control[row] = remote, control
+        self.reachable[row] = remote is not None
+
+    def close_row(self, row: int) -> None:
+        """CLOSE: nobody's row."""
+        self.set_remote(row, None, None)
+        self.open[row] = self.taped[row] = self.recording[row] = False
+        self.connected[row] = self.hearing[row] = self.sending[row] = False
+        self.format[row] = None
+
+    def position(self, row: int, tick: int) -> int:
+        """The row's position at a tick; 0 before it is connected."""
+        return (tick - int(self.origin[row])) * LINE_SAMPLES if self.connected[row] else 0
