@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from media.frames import Direction
 from sipserver.message import Request, Response
@@ -127,10 +128,11 @@ class Session:
         if not lines or not lines[0].startswith("v="):
             raise SdpError("A session description begins with v=0.")
         at = [i for i, line in enumerate(lines) if line.startswith("m=")]
-        head = lines[: at[0]] if at else lines
+        at.append(len(lines))
+        head = lines[: at[0]]
         return cls(
             origin=_parse_origin(_value(head, "o=")),
-            media=tuple(_parse_media(lines[i:j]) for i, j in zip(at, [*at[1:], len(lines)], strict=True)),
+            media=tuple(_parse_media(lines[i:j]) for i, j in pairwise(at)),
             host=_parse_host(_value(head, "c=")),
             name=_value(head, "s=") or "-",
             attributes=_parse_attributes(head),

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sipserver.message import Capabilities, MessageError, Request, StreamFramer, discard, parse, refuse
+from sipserver.message import Capabilities, MessageError, Request, Response, StreamFramer, discard, parse, refuse
 
 ABLE = Capabilities(methods=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE"), options=("timer",))
 PROCESS, DROP = "process", "drop"
@@ -76,13 +76,21 @@ def _load(name: str) -> bytes:
     return (folder / f"{name}.dat").read_bytes()
 
 
+def _read(data: bytes) -> Request | Response | MessageError:
+    try:
+        return parse(data)
+    except MessageError as error:
+        return error
+
+
 def verdict(data: bytes) -> str | int:
     """What a user agent does with a datagram: process it, drop it, or answer with a status."""
-    try:
-        message = parse(data)
-    except MessageError as error:
-        assert (error.status == 0) == (error.request is None), "what is answered needs a request to be answered from"
-        return error.status or DROP
+    message = _read(data)
+    if isinstance(message, MessageError):
+        assert (message.status == 0) == (message.request is None), (
+            "what is answered needs a request to be answered from"
+        )
+        return message.status or DROP
     if isinstance(message, Request):
         refusal = refuse(message, ABLE)
         return refusal.status if refusal else PROCESS
