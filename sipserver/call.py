@@ -19,6 +19,7 @@ from media.frames import MediaEvent, MediaFailed, MediaPlane, MediaReport, Media
 from sipserver.ladder import Ladder
 from sipserver.legs import Answered, Ended, Leg, LegEvent, Offered, Progress, Refused
 from sipserver.media_session import MediaSession
+from sipserver.message import MessageError
 from sipserver.numbers import masked
 from sipserver.offer import NotAcceptable
 from sipserver.once import Once
@@ -161,6 +162,11 @@ class Call:
         """What to raise for a peer's SDP that cannot be used; `sip_code` is what we refuse its INVITE with, where it was one."""
         self._problem("sip", f"The peer's session description cannot be used: {error}")
         return NotEstablished(Outcome(EndedReason.ERROR, sip_code))
+
+    def unplaceable(self, error: MessageError) -> NotEstablished:
+        """What to raise for an invitation that cannot be written as SIP: its trunk is set up in a way that leads nowhere."""
+        self._problem("sip", f"The call cannot be placed on this trunk: {error}")
+        return NotEstablished(Outcome(EndedReason.TRUNK_UNAVAILABLE))
 
     # -- the call itself -------------------------------------------------------------------------------------------------
 

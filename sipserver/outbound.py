@@ -9,6 +9,7 @@ from sipserver.call import Call, Party, Services
 from sipserver.capacity import Capacity
 from sipserver.legs import Endpoint, Invitation
 from sipserver.live import LiveCalls
+from sipserver.message import MessageError
 from sipserver.offer import NotAcceptable
 from sipserver.outcome import NotEstablished, Outcome
 from sipserver.protocols import CallDirection, DialOrder, EndedReason
@@ -33,7 +34,11 @@ class Outbound:
 
     async def _establish(self, order: DialOrder, call: Call) -> None:
         session = await call.open_session()
-        call.follow(self._endpoint.invite(_invitation(order, session.offer())))
+        try:
+            leg = self._endpoint.invite(_invitation(order, session.offer()))
+        except MessageError as error:
+            raise call.unplaceable(error) from None
+        call.follow(leg)
         try:
             async with asyncio.timeout(order.ring_timeout_seconds):
                 sdp = await call.agreed.wait()

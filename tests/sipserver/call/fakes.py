@@ -26,11 +26,12 @@ from sipserver.calls import Calls
 from sipserver.capacity import Limits
 from sipserver.inbound import Manners
 from sipserver.ladder import Ladder
-from sipserver.legs import Ended, Invitation, LegEvent, Refused, Source
-from sipserver.message import Request, Response, parse
+from sipserver.legs import Ended, Endpoint, Invitation, LadderTap, LegEvent, Refused, Source
+from sipserver.message import MessageError, Request, Response, parse
 from sipserver.offer import G711, AudioCodec, OfferAnswer
 from sipserver.protocols import (
     Agent,
+    AgentDirectory,
     CallEnd,
     ConversationEnd,
     DialOrder,
@@ -166,12 +167,15 @@ class FakeEndpoint:
         self.legs: list[FakeLeg] = []
         self.draining = False
         self.stopped = False
+        self.unwritable: MessageError | None = None
         self.on_leg: Callable[[FakeLeg], None] = lambda leg: None
 
     async def start(self, on_invite: Callable[[Any], Awaitable[None]]) -> None:
         self.on_invite = on_invite
 
     def invite(self, invitation: Invitation) -> FakeLeg:
+        if self.unwritable is not None:
+            raise self.unwritable
         self.invitations.append(invitation)
         leg = FakeLeg(invite(invitation.sdp, to=invitation.to, call_id=f"out-{len(self.legs) + 1}"), None)
         self.legs.append(leg)
@@ -262,12 +266,20 @@ class FakeLog:
         self.refusal: str | None = None
         self.down: OSError | None = None
         self.write_takes = 0.0
+        self._news = asyncio.Event()
 
     async def _write(self, call_id: str, what: str) -> None:
         await asyncio.sleep(self.write_takes)
         if self.down is not None:
             raise self.down
         self.told.setdefault(call_id, []).append(what)
+        self._news.set()
+
+    async def until_told(self, call_id: str) -> None:
+        """Until something has been written about this call."""
+        while call_id not in self.told:
+            self._news.clear()
+            await self._news.wait()
 
     async def begin(self, call: InboundCall) -> None:
         await self._write(call.call_id, "begin")
@@ -371,20 +383,27 @@ class FakeConversations:
 
 
 class Stage:
-    """A node of fakes with `Calls` in the middle. Make it inside of the loop."""
+    """A node of fakes with `Calls` in the middle. A test may put another endpoint than the fake one into it."""
 
-    def __init__(self, limits: Limits = FIVE_CALLS, manners: Manners = AT_ONCE, agent: Agent = AGENT) -> None:
-        self.endpoint = FakeEndpoint()
+    def __init__(
+        self,
+        limits: Limits = FIVE_CALLS,
+        manners: Manners = AT_ONCE,
+        agent: Agent = AGENT,
+        make_endpoint: Callable[[AgentDirectory, LadderTap], Endpoint] | None = None,
+    ) -> None:
         self.plane = FakePlane()
         self.log = FakeLog()
         self.conversations = FakeConversations()
         route = Route("number-1", CALLEE, "org-1", TRUNK, agent)
         self.directory = FakeDirectory({TRUNK_HOST: (TRUNK,)}, {CALLEE: route})
-        self._ids = 0
         self.ladder = Ladder(self.log.publish)
+        self.endpoint = FakeEndpoint()
+        endpoint = make_endpoint(self.directory, self.ladder.tap) if make_endpoint else self.endpoint
         services = Services(self.log, self.plane, self.conversations, self.ladder, virtual_time.microseconds)
-        self.calls = Calls(self.endpoint, services, self.directory, self._new_id, limits, manners)
+        self.calls = Calls(endpoint, services, self.directory, self._new_id, limits, manners)
         self.tasks: list[asyncio.Task[None]] = []
+        self._ids = 0
 
     def ring(self, request: Request | None = None, host: str = TRUNK_HOST) -> FakeLeg:
         """An INVITE comes in; without one of the test's own, a usual one with an offer."""
@@ -394,9 +413,16 @@ class Stage:
         self.tasks.append(asyncio.create_task(self.calls.on_invite(leg)))
         return leg
 
-    def dial(self, call_id: str = "out", agent: Agent = AGENT, ring_timeout: int = 60) -> asyncio.Task[None]:
-        """An order to call CALLER."""
-        order = DialOrder(call_id, "org-1", agent, "number-1", CALLEE, CALLER, TRUNK, {"day": "Monday"}, ring_timeout)
+    def dial(
+        self,
+        call_id: str = "out",
+        agent: Agent = AGENT,
+        ring_timeout: int = 60,
+        to: str = CALLER,
+        trunk: Trunk = TRUNK,
+    ) -> asyncio.Task[None]:
+        """An order to call somebody."""
+        order = DialOrder(call_id, "org-1", agent, "number-1", CALLEE, to, trunk, {"day": "Monday"}, ring_timeout)
         self.tasks.append(asyncio.create_task(self.calls.dial(order)))
         return self.tasks[-1]
 

@@ -10,6 +10,7 @@ import pytest
 from media.frames import Codec
 from sipserver.capacity import Limits
 from sipserver.legs import Answered, Ended, Progress, Refused
+from sipserver.message import MessageError
 from sipserver.offer import PCMA
 from sipserver.protocols import CallDirection, ConversationEnd, EndedReason, LiveCall
 from tests.sipserver.call.fakes import AGENT, CALLEE, CALLER, TRUNK, VIDEO_ONLY, FakeLeg, Stage, peer, until
@@ -291,6 +292,13 @@ def test_when_media_cannot_be_opened() -> None:
     stage = Stage()
     stage.plane.down = True
     assert nothing_sent(stage) == ("failed", "at_capacity")
+    assert stage.log.told["out"] == ["problem", "ended"]
+
+
+def test_a_trunk_that_cannot_be_written_as_sip() -> None:
+    stage = Stage()
+    stage.endpoint.unwritable = MessageError("'a b' is not a SIP URI.")
+    assert nothing_sent(stage) == ("failed", "trunk_unavailable")
     assert stage.log.told["out"] == ["problem", "ended"]
 
 
