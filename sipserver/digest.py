@@ -136,8 +136,7 @@ class DigestClient:
 
     def learn(self, request: Request, response: Response) -> None:
         """Take `nextnonce` from a response's Authentication-Info (RFC 7616 section 3.5)."""
-        info = response.headers.get("Authentication-Info")
-        following = digest_params(f"Digest {info}").get("nextnonce") if info else None
+        following = _info(response).get("nextnonce")
         realm = _sent(request, False).get("realm")
         nonce = self._nonces.get((False, realm)) if realm is not None else None
         if following and nonce is not None:
@@ -260,6 +259,14 @@ def _algorithm(name: str | None) -> str:
 
 def _is_session(challenge: Challenge) -> bool:
     return (challenge.algorithm or "").upper().endswith("-SESS")
+
+
+def _info(response: Response) -> dict[str, str]:
+    """Authentication-Info has no scheme word. What cannot be read of it is as if it were not there."""
+    try:
+        return digest_params(f"Digest {response.headers.get('Authentication-Info') or ''}")
+    except DigestError:
+        return {}
 
 
 def _supported(value: str, proxy: bool) -> Challenge | None:

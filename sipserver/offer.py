@@ -106,12 +106,14 @@ class OfferAnswer:
             raise NotAcceptable("There is an answer, but no offer was made.")
         theirs = _read(sdp)
         index = self._lines.index(None)
-        media = theirs.media[index] if index < len(theirs.media) else None
-        common = self._common(media) if media is not None and media.port else []
-        if media is None or not common or not self._reachable(theirs.host_of(media)):
-            raise NotAcceptable("The answer refuses the audio, or cannot be met.", 305)
+        if index >= len(theirs.media):
+            raise NotAcceptable("The answer lacks the audio line.")
+        media = theirs.media[index]
+        fault = self._fault(theirs, media)
+        if fault is not None:
+            raise fault
         flow = _combine(self._sent.direction_of(self._sent.media[index]), theirs.direction_of(media))
-        self._agree(theirs, media, common[0], flow)
+        self._agree(theirs, media, self._common(media)[0], flow)
 
     @property
     def local(self) -> bytes | None:
@@ -120,26 +122,32 @@ class OfferAnswer:
 
     def _choose(self, theirs: Session) -> tuple[int, Media, Format]:
         """The first stream that can be agreed to, and its codec."""
-        problem = NotAcceptable("The offer has no audio stream over RTP/AVP.", 304)
+        faults = []
         for index, media in enumerate(theirs.media):
-            if media.kind == "audio" and media.port and media.protocol.upper() in _PROTOCOLS:
-                chosen = self._pick(media)
-                if chosen is not None and self._reachable(theirs.host_of(media)):
-                    return index, media, chosen
-                if chosen is None:
-                    problem = NotAcceptable("None of the offered codecs is spoken here.", 305)
-                else:
-                    problem = NotAcceptable(f"RTP cannot be sent to {theirs.host_of(media)} from here.", 302)
-        raise problem
+            fault = self._fault(theirs, media)
+            if fault is None:
+                return index, media, self._pick(media)
+            faults.append(fault)
+        raise max(faults, key=_closeness, default=NotAcceptable("The offer has no streams.", 304))
 
-    def _pick(self, media: Media) -> Format | None:
+    def _fault(self, theirs: Session, media: Media) -> NotAcceptable | None:
+        """Why this stream cannot be agreed to."""
+        if media.kind != "audio" or not media.port or media.protocol.upper() not in _PROTOCOLS:
+            return NotAcceptable("There is no audio stream over RTP/AVP.", 304)
+        if not self._common(media):
+            return NotAcceptable("None of the codecs is spoken here.", 305)
+        if not self._reachable(theirs.host_of(media)):
+            return NotAcceptable(f"RTP cannot be sent to {theirs.host_of(media)} from here.", 302)
+        return None
+
+    def _pick(self, media: Media) -> Format:
         common = self._common(media)
         if self.negotiated is not None:
             in_use = [form for form in common if form.name.upper() == self.negotiated.format.codec.value.upper()]
             common = in_use or common
         if self._prefer_ours:
-            common.sort(key=lambda form: next(i for i, codec in enumerate(self._codecs) if codec.matches(form)))
-        return common[0] if common else None
+            return min(common, key=lambda form: next(i for i, codec in enumerate(self._codecs) if codec.matches(form)))
+        return common[0]
 
     def _common(self, media: Media) -> list[Format]:
         return [form for form in media.codecs if any(codec.matches(form) for codec in self._codecs)]
@@ -194,6 +202,11 @@ def _read(sdp: bytes) -> Session:
         return Session.parse(sdp)
     except SdpError as error:
         raise NotAcceptable(str(error)) from error
+
+
+def _closeness(fault: NotAcceptable) -> int:
+    """Of several faults the one is told whose stream came closest: no audio, no codec, no way to get there."""
+    return (304, 305, 302).index(fault.code)
 
 
 def _refusal(media: Media) -> Media:
