@@ -7,37 +7,34 @@ afterwards, nobody dials the call again (ADR 6). A call that waits for a free ch
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control_api.calllog import StoredCallLog
-from control_api.profiles import agent_of, trunk_of
-from control_api.secrets import SecretBox, SecretsUnreadable
-from control_api.store import agents, calls, jobs, phone_numbers, trunks
+from control_api.directory import Directory
+from control_api.store import calls, jobs
 from control_api.store.calls import CallRow
 from control_api.store.engine import Store
 from control_api.store.jobs import Claim
 from sipserver.protocols import CallEnd, CallStatus, Dialler, DialOrder, EndedReason
 
 
-@dataclass(frozen=True, slots=True)
-class _Unplaceable(Exception):
-    """The call cannot be placed any more: what it needs is gone."""
-
-    reason: EndedReason
-
-
 class DialJob:
     """Handles jobs of kinds `dial` and `expire`: payload `{"callId"}`."""
 
     def __init__(
-        self, store: Store, log: StoredCallLog, dialler: Dialler, box: SecretBox, node: str, now: Callable[[], int]
+        self,
+        store: Store,
+        log: StoredCallLog,
+        dialler: Dialler,
+        directory: Directory,
+        node: str,
+        now: Callable[[], int],
     ) -> None:
         self._store = store
         self._log = log
         self._dialler = dialler
-        self._box = box
+        self._directory = directory
         self._node = node
         self._now = now
         self._starting = 0
@@ -66,38 +63,15 @@ class DialJob:
         call = await self._store.write(lambda connection: self._take(connection, job))
         if call is None:
             return None
-        try:
-            return await self._store.read(lambda connection: self._order(connection, call))
-        except _Unplaceable as gone:
-            await self._log.ended(call.id, CallEnd(CallStatus.FAILED, gone.reason, self._now()))
-            return None
+        order = self._directory.order(call)
+        if order is not None and order.agent.is_active:
+            return order
+        gone = EndedReason.TRUNK_UNAVAILABLE if order is None else EndedReason.CANCELED
+        await self._log.ended(call.id, CallEnd(CallStatus.FAILED, gone, self._now()))
+        return None
 
     async def _take(self, connection: AsyncConnection, job: Claim) -> CallRow | None:
         """The one right to do something about a queued call: to dial it, or to let it expire."""
         if not await jobs.finish(connection, job):
             return None
         return await calls.begin_dialling(connection, job.payload["callId"], self._node, self._now())
-
-    async def _order(self, connection: AsyncConnection, call: CallRow) -> DialOrder:
-        agent = await agents.get_any(connection, call.agent_id or "")
-        number = await phone_numbers.get(connection, call.organization_id, call.phone_number_id or "")
-        trunk = await trunks.get(connection, number.trunk_id) if number and number.trunk_id else None
-        if agent is None or agent.deleted_at is not None or not agent_of(agent).is_active:
-            raise _Unplaceable(EndedReason.CANCELED)
-        if number is None or trunk is None:
-            raise _Unplaceable(EndedReason.TRUNK_UNAVAILABLE)
-        try:
-            opened = trunk_of(trunk, self._box)
-        except SecretsUnreadable:
-            raise _Unplaceable(EndedReason.TRUNK_UNAVAILABLE) from None
-        return DialOrder(
-            call_id=call.id,
-            organization_id=call.organization_id,
-            agent=agent_of(agent),
-            phone_number_id=number.id,
-            from_number=number.number,
-            to=call.customer_number,
-            trunk=opened,
-            variables=call.context_variables,
-            ring_timeout_seconds=call.ring_timeout_seconds,
-        )
