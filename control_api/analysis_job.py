@@ -104,7 +104,7 @@ def payload_of(call: Mapping[str, Any], transcript_link: str) -> dict[str, Any]:
     }
 
 
-_AS_IN_THE_CALL = [
+_AS_IN_THE_CALL = (
     "organizationId",
     "agentId",
     "phoneNumberId",
@@ -122,7 +122,7 @@ _AS_IN_THE_CALL = [
     "metadata",
     "endedReason",
     "optOut",
-]
+)
 
 
 async def _finished(
