@@ -105,4 +105,4 @@ def server_key(request: Request, method: str) -> Key:
 
 def merge_key(request: Request) -> Key:
     """What two requests have in common that are one request come by two ways."""
-    return (request.call_id, request.from_.tag, request.cseq.number)
+    return (request.call_id, request.from_.tag, request.cseq.number, request.cseq.method)

@@ -1,0 +1,74 @@
+"""The sockets of one SIP address: UDP and TCP on the same port number."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+_TRIES = 20
+"""How many free ports of one kind are tried until one is free of the other kind too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Bound sockets; None for a transport that was not asked for."""
+
+    port: int
+    udp: socket.socket | None = None
+    tcp: socket.socket | None = None
+
+
+def bind(host: str, port: int, transports: Sequence[Literal["udp", "tcp"]]) -> Bound:
+    """Bind all of them to one port; port 0 finds one that all can have. Raises OSError."""
+    for _ in range(_TRIES):
+        try:
+            return _bind(host, port, transports)
+        except OSError as error:
+            if port or error.errno != errno.EADDRINUSE:
+                raise
+    raise OSError(errno.EADDRINUSE, f"No port of {host} is free for {' and '.join(transports)}.")
+
+
+def local_address(host: str) -> str:
+    """The address that peers see when we are bound to `host`: itself, or, for a wildcard, the one the default route uses."""
+    wildcards = {"0.0.0.0": (socket.AF_INET, "192.0.2.1"), "::": (socket.AF_INET6, "2001:db8::1")}
+    if host not in wildcards:
+        return host
+    family, elsewhere = wildcards[host]
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            # Connecting a datagram socket sends nothing; it only asks the routing table.
+            probe.connect((elsewhere, 9))
+        except OSError:
+            return "127.0.0.1" if family == socket.AF_INET else "::1"
+        return str(probe.getsockname()[0])
+
+
+def _bind(host: str, port: int, transports: Sequence[Literal["udp", "tcp"]]) -> Bound:
+    opened: dict[str, socket.socket] = {}
+    try:
+        for transport in transports:
+            opened[transport] = _open(host, port, socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM)
+            port = opened[transport].getsockname()[1]
+    except OSError:
+        for sock in opened.values():
+            sock.close()
+        raise
+    return Bound(port, opened.get("udp"), opened.get("tcp"))
+
+
+def _open(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)[0]
+    sock = socket.socket(family, kind)
+    try:
+        if kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setblocking(False)
+        sock.bind(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,231 @@
+"""A call that we place: the INVITE's side that calls (RFC 3261 sections 13.2, 9.1 and 15), forks included."""
+
+from __future__ import annotations
+
+from sipserver.dialog import Dialog
+from sipserver.legs import Answered, Progress, Refused
+from sipserver.locate import Target
+from sipserver.message import MessageError, Request, Response
+from sipserver.sdp import sdp_body
+from sipserver.transaction import ServerTransaction, cancel_of
+from sipserver.transaction.transaction import Outgoing
+from sipserver.useragent.exchange import Errand, Exchange
+from sipserver.useragent.leg import Agent, AgentLeg, reason_header
+from sipserver.useragent.placing import Placing
+
+MAX_FORKS = 16
+"""Early dialogs, and answers, of one INVITE that are followed; further To tags are not."""
+
+
+class ClientLeg(AgentLeg):
+    """Calling, until the first 2xx or a failure. Each To tag of an answer is an early dialog; the first to give a 2xx is the
+    call, each other one that does is acknowledged and ended at once.
+    """
+
+    def __init__(self, agent: Agent, placing: Placing) -> None:
+        super().__init__(agent, placing.request, placing.user, None, placing.transport)
+        self._digest = placing.digest
+        self._cseq = placing.request.cseq.number
+        self._dialogs: dict[str, Dialog] = {}
+        self._acks: dict[str, Acknowledgement] = {}
+        self._provisional = False
+        self._decided = False
+        self._cancel_reason: str | None = None
+        errand = Errand(_copy(placing.request), placing.hop, self._next_cseq, digest=placing.digest)
+        self._exchange = Exchange(agent, errand, self._receive, self._failed)
+
+    def start(self) -> None:
+        """Send the INVITE."""
+        self._exchange.start()
+
+    # -- what the owner does ------------------------------------------------------------------------------------------
+
+    def hang_up(self, reason: str | None) -> None:
+        """CANCEL while nothing is decided, and not before a provisional answer (section 9.1); BYE afterwards."""
+        if self.over:
+            return
+        if self._decided:
+            self.send_bye(reason)
+            return
+        self._cancel_reason = reason
+        self._exchange.call_off()
+        self.finish()
+        if self._provisional:
+            self._send_cancel()
+
+    # -- what comes back ----------------------------------------------------------------------------------------------
+
+    def _receive(self, response: Response) -> None:
+        if response.status < 200:
+            self._progress(response)
+        elif response.status < 300:
+            self._success(response)
+        else:
+            self._failed(response.status, response.reason)
+
+    def _progress(self, response: Response) -> None:
+        first, self._provisional = not self._provisional, True
+        if self.over:
+            if first and not self._decided:
+                self._send_cancel()
+            return
+        if response.status > 100 and not self._decided:
+            self._early_dialog(response)
+            self._agent.happened(self, Progress(response.status, response.reason, sdp_body(response)))
+
+    def _early_dialog(self, response: Response) -> None:
+        """A provisional answer with a tag and a Contact makes one (section 12.1.2); without them it only tells."""
+        tag = response.to.tag
+        if tag is None or tag in self._dialogs or len(self._dialogs) >= MAX_FORKS:
+            return
+        try:
+            self._enter(Dialog.of_client(self._exchange.request, response), tag)
+        except MessageError:
+            return
+
+    def _success(self, response: Response) -> None:
+        """Every 2xx gets its ACK, also each repetition (section 13.2.2.4); the first one is the call."""
+        tag = response.to.tag or ""
+        known = self._acks.get(tag)
+        if known is not None:
+            known.send()
+            return
+        if len(self._acks) >= MAX_FORKS:
+            return
+        try:
+            dialog = self._confirmed(response, tag)
+        except MessageError:
+            # Without a Contact there is nobody to send the ACK to.
+            if not self._decided:
+                self._failed(502, "The answer has no usable Contact")
+            return
+        self._acks[tag] = Acknowledgement(self._agent, self._ack(dialog), dialog)
+        self._acks[tag].send()
+        self._decide(dialog, response)
+
+    def _decide(self, dialog: Dialog, response: Response) -> None:
+        first, self._decided = not self._decided, True
+        if first:
+            self._agent.timers.after(self._agent.transactions.intervals.patience, self._forget_early)
+        if first and not self.over:
+            self.dialog = dialog
+            self._agent.happened(self, Answered(sdp_body(response)))
+            return
+        # A fork that lost, or a 2xx that crossed our CANCEL (RFC 5407 section 3.1.2).
+        self._bye_on(dialog, self._cancel_reason if first else None)
+
+    def _confirmed(self, response: Response, tag: str) -> Dialog:
+        dialog = self._dialogs.get(tag)
+        if dialog is None:
+            dialog = Dialog.of_client(self._exchange.request, response)
+            self._enter(dialog, tag)
+        else:
+            dialog.confirm(response)
+        dialog.local_cseq = max(dialog.local_cseq, self._exchange.request.cseq.number)
+        dialog.next_hop()
+        return dialog
+
+    def _forget_early(self) -> None:
+        """64*T1 after the first 2xx no other fork can succeed any more (section 13.2.2.4)."""
+        for tag in [tag for tag in self._dialogs if tag not in self._acks]:
+            self._agent.leave(self._dialogs.pop(tag).id)
+
+    def _failed(self, status: int, reason: str) -> None:
+        self._decided = True
+        for dialog in self._dialogs.values():
+            self._agent.leave(dialog.id)
+        self._tell_end(Refused(status, reason))
+
+    # -- what goes out ------------------------------------------------------------------------------------------------
+
+    def _send_cancel(self) -> None:
+        """Once, on the INVITE's own way; if nothing final follows in 64*T1, wait no longer (section 9.1)."""
+        transaction = self._exchange.transaction
+        if transaction is None:
+            return
+        cancel = cancel_of(transaction.request)
+        if self._cancel_reason:
+            cancel.headers.add("Reason", reason_header(self._cancel_reason))
+        layer = self._agent.transactions
+        layer.request(cancel, transaction.target, lambda _: None, lambda _: None, ladder=True)
+        self._agent.timers.after(layer.intervals.patience, self._abandon)
+
+    def _abandon(self) -> None:
+        if not self._decided and self._exchange.transaction is not None:
+            self._exchange.transaction.abandon()
+            self._failed(408, "No final answer came")
+
+    def _ack(self, dialog: Dialog) -> Request:
+        """The ACK of a 2xx: along the dialog, with the INVITE's number and credentials (sections 13.2.2.4 and 22.1)."""
+        sent = self._exchange.request
+        ack = dialog.request("ACK", sent.cseq.number)
+        for name in ("Authorization", "Proxy-Authorization"):
+            for value in sent.headers.all(name):
+                ack.headers.add(name, value)
+        return ack
+
+    def _next_cseq(self) -> int:
+        self._cseq += 1
+        return self._cseq
+
+    # -- the dialog ---------------------------------------------------------------------------------------------------
+
+    def _errand(self, dialog: Dialog, request: Request) -> Errand:
+        """The trunk's password answers the trunk's challenges only: those of the address that the INVITE went to."""
+        target = self._exchange.target
+        digest = None if target is None else self._digest
+        trusted = None if target is None else target.host
+        return Errand(request, dialog.next_hop(), dialog.next_cseq, dialog.flow, digest, trusted)
+
+    def _enter(self, dialog: Dialog, tag: str) -> None:
+        self._dialogs[tag] = dialog
+        self._agent.enter(dialog.id, self)
+
+    def _dialog_of(self, request: Request) -> Dialog | None:
+        return self._dialogs.get(request.from_.tag or "")
+
+    def _bye(self, transaction: ServerTransaction) -> None:
+        """The callee may not end an early dialog (section 15); in a fork that lost, it only ends that."""
+        dialog = self._dialog_of(transaction.request)
+        if dialog is self.dialog:
+            super()._bye(transaction)
+            return
+        self.respond(transaction, 200 if (transaction.request.from_.tag or "") in self._acks else 481)
+
+    def _busy(self) -> int | None:
+        if self.dialog is None:
+            return 491
+        return 500 if self._offer is not None or self._accepted is not None else None
+
+
+class Acknowledgement:
+    """The ACK of one 2xx. It is a hop of its own, without a transaction: found its way once, sent for each repetition."""
+
+    def __init__(self, agent: Agent, ack: Request, dialog: Dialog) -> None:
+        self._agent = agent
+        self._ack = ack
+        self._dialog = dialog
+        self._outgoing: Outgoing | None = None
+        self._locating = False
+
+    def send(self) -> None:
+        """Send it, again if it has been sent."""
+        if self._outgoing is not None:
+            self._agent.transactions.transmit(self._outgoing)
+        elif not self._locating:
+            self._locating = True
+            self._agent.locate(self._dialog.next_hop(), self._dialog.flow, self._found, self._lost)
+
+    def _found(self, target: Target) -> None:
+        self._locating = False
+        self._ack.headers.insert("Via", str(self._agent.identity.via(target.transport)))
+        self._outgoing = Outgoing(self._ack, bytes(self._ack), target, None, True)
+        self._agent.transactions.transmit(self._outgoing)
+
+    def _lost(self, status: int, reason: str) -> None:
+        """The next repetition of the 2xx tries again; without an ACK the callee ends the call by itself."""
+        self._locating = False
+
+
+def _copy(request: Request) -> Request:
+    return Request(request.method, request.uri, request.headers.copy(), request.body)

@@ -1,0 +1,411 @@
+"""The user agent without sockets and clocks: datagrams and messages in, messages out, and what happened on the legs.
+
+`receive`, `resolved`, `unreachable`, `failed` and `handle_timer` bring the time with them; afterwards the driver takes what there
+is `to_send`, the `events`, and asks when the `next_timer` is due. The order of work on a request: malformed → transaction →
+ACK → CANCEL → dialog or guard → section 8.2 → method. No state is made before the guard has agreed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from sipserver.dialog import DialogId, server_dialog_id
+from sipserver.legs import Guard, Invitation, LadderTap, LegEvent, Source
+from sipserver.locate import LocateError, Location, Lookup, Target, Transport, default_port, locate
+from sipserver.message import MessageError, Request, Response, SipUri, mark_source, parse, response_to
+from sipserver.message.check import discard, refuse
+from sipserver.protocols import Trunk
+from sipserver.transaction import Intervals, Outgoing, TimerQueue, TransactionLayer
+from sipserver.useragent.client_leg import ClientLeg
+from sipserver.useragent.exchange import Errand, Exchange
+from sipserver.useragent.identity import ABLE, TOLERATED, Identity, Limits
+from sipserver.useragent.leg import AgentLeg, Extra, notify_status, user_part
+from sipserver.useragent.placing import options_of, placing_of
+from sipserver.useragent.server_leg import ServerLeg
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The driver is asked to look a name up, and to call `resolved` with the number."""
+
+    number: int
+    lookup: Lookup
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """A new inbound leg; its 100 is on its way."""
+
+    leg: ServerLeg
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event of a leg."""
+
+    leg: AgentLeg
+    event: LegEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A leg will have no more events."""
+
+    leg: AgentLeg
+
+
+Event = Question | Invited | Happened | Over
+
+
+class UserAgent:
+    """See the module. `counters` tells what was dropped, and why: `malformed`, `stray`, `guarded`, `overload`."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        guard: Guard,
+        *,
+        tap: LadderTap | None = None,
+        intervals: Intervals | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.identity = identity
+        self.timers = TimerQueue()
+        self.transactions = TransactionLayer(self.timers, intervals or Intervals(), self._transmit)
+        self.draining = False
+        self.counters: Counter[str] = Counter()
+        self.legs: set[AgentLeg] = set()
+        self._guard = guard
+        self._tap = tap
+        self._limits = limits or Limits()
+        self._dialogs: dict[DialogId, AgentLeg] = {}
+        self._outbox: list[Outgoing] = []
+        self._events: list[Event] = []
+        self._asked: dict[int, Callable[[Sequence[str]], None]] = {}
+        self._questions = 0
+
+    # -- what the driver calls ----------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, source: Source, now: float) -> None:
+        """A datagram, or a message cut out of a stream. Whatever it is, this does not raise."""
+        self.timers.now = now
+        if not data.strip(b"\r\n\x00"):
+            return  # A keep-alive (RFC 5626 section 3.5.1, and the zeros that some devices send).
+        try:
+            message = parse(data)
+        except MessageError as error:
+            self.malformed(error, source, now)
+            return
+        if isinstance(message, Response):
+            self._receive_response(message)
+        else:
+            self._receive_request(message, source)
+
+    def malformed(self, error: MessageError, source: Source, now: float) -> None:
+        """What came is no message: answered where it can be, else counted and dropped."""
+        self.timers.now = now
+        self.counters["malformed"] += 1
+        request = error.request
+        if request is None or error.status == 0 or request.method == "ACK":
+            return
+        try:
+            status = self._guard.admit(request, source)
+            mark_source(request, source.host, source.port)
+        except MessageError:
+            return
+        self._answer(request, source, error.status if status is None else status)
+
+    def resolved(self, question: Question, addresses: Sequence[str], now: float) -> None:
+        """What the DNS knows; an empty sequence where the name has no address."""
+        self.timers.now = now
+        advance = self._asked.pop(question.number, None)
+        if advance is not None:
+            advance(addresses)
+
+    def failed(self, outgoing: Outgoing, now: float) -> None:
+        """This message could not be sent (RFC 3261 section 18.4)."""
+        self.timers.now = now
+        if outgoing.transaction is not None:
+            outgoing.transaction.transport_failed()
+
+    def unreachable(self, target: Target, now: float) -> None:
+        """The network says that nobody receives there."""
+        self.timers.now = now
+        self.transactions.unreachable(target)
+
+    def next_timer(self) -> float | None:
+        """When `handle_timer` is to be called."""
+        return self.timers.next()
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""
+        self.timers.run(now)
+
+    def to_send(self) -> list[Outgoing]:
+        """What is to be sent, in order; once."""
+        outbox, self._outbox = self._outbox, []
+        return outbox
+
+    def events(self) -> list[Event]:
+        """What happened, in order; once."""
+        events, self._events = self._events, []
+        return events
+
+    # -- what the owner calls -----------------------------------------------------------------------------------------
+
+    def invite(self, invitation: Invitation, now: float) -> ClientLeg:
+        """Place a call. Raises MessageError for an invitation that cannot be written as SIP."""
+        self.timers.now = now
+        leg = ClientLeg(self, placing_of(invitation, self.identity))
+        self.legs.add(leg)
+        leg.start()
+        return leg
+
+    def options(self, trunk: Trunk, now: float, done: Callable[[Response | None], None]) -> None:
+        """Ask for a sign of life; `done` is called once. Raises MessageError for a trunk that cannot be written as SIP."""
+        self.timers.now = now
+        placing = options_of(trunk, self.identity)
+        numbers = count(placing.request.cseq.number + 1)
+
+        def on_response(response: Response) -> None:
+            if response.status >= 200:
+                done(response)
+
+        errand = Errand(placing.request, placing.hop, lambda: next(numbers), digest=placing.digest, ladder=False)
+        Exchange(self, errand, on_response, lambda *_: done(None)).start()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is left to be seen through: no leg, no dialog, and no request of ours that waits for its answer."""
+        return not (self.legs or self._dialogs or self._asked or self.transactions.waiting())
+
+    # -- responses ----------------------------------------------------------------------------------------------------
+
+    def _receive_response(self, response: Response) -> None:
+        """Section 8.1.3.3: more than one Via, and it is not for us. What matches nothing is a stray and dropped."""
+        if discard(response) is not None:
+            self.counters["malformed"] += 1
+            return
+        transaction = self.transactions.client_of(response)
+        if transaction is None:
+            self.counters["stray"] += 1
+            return
+        if transaction.ladder:
+            self._show("<", response)
+        transaction.receive(response)
+
+    # -- requests -----------------------------------------------------------------------------------------------------
+
+    def _receive_request(self, request: Request, source: Source) -> None:
+        refusal = refuse(request, TOLERATED if request.method in TOLERATED.methods else ABLE)
+        try:
+            mark_source(request, source.host, source.port)
+            transaction = self.transactions.server_of(request)
+        except MessageError as error:
+            self.malformed(MessageError(str(error), error.status, request), source, self.timers.now)
+            return
+        if transaction is not None:
+            if transaction.ladder:
+                self._show("<", request)
+            transaction.receive(request)
+        elif request.method == "ACK":
+            if refusal is None:
+                self._receive_ack(request)
+        elif refusal is not None and refusal.status == 400:
+            self.malformed(MessageError(refusal.sentence, 400, request), source, self.timers.now)
+        elif request.method == "CANCEL":
+            self._receive_cancel(request, source)
+        else:
+            self._receive_new(request, source, None if refusal is None else (refusal.status, refusal.headers))
+
+    def _receive_ack(self, ack: Request) -> None:
+        leg = self._dialogs.get(server_dialog_id(ack))
+        if leg is None:
+            self.counters["stray"] += 1
+            return
+        self._show("<", ack)
+        leg.acknowledge(ack)
+
+    def _receive_cancel(self, cancel: Request, source: Source) -> None:
+        """Section 9.2: 200 to the CANCEL, whatever becomes of the INVITE; 481 when there is none."""
+        cancelled = self.transactions.cancelled_by(cancel)
+        if cancelled is None:
+            if self._admitted(cancel, source):
+                self._answer(cancel, source, 481)
+            return
+        self._show("<", cancel)
+        transaction = self.transactions.serve(cancel, self._reply_target(cancel, source), ladder=True)
+        if cancelled.on_cancel is not None:
+            cancelled.on_cancel(transaction)
+        else:
+            transaction.respond(response_to(cancel, 200, to_tag=self.identity.stateless_tag(cancel)))
+
+    def _receive_new(self, request: Request, source: Source, refusal: tuple[int, Extra] | None) -> None:
+        leg = self._dialogs.get(server_dialog_id(request)) if request.to.tag else None
+        # Who knows a dialog's two tags takes part in it, wherever the request comes from: a proxy need not stay in the way.
+        if leg is None and not self._admitted(request, source):
+            return
+        if leg is not None:
+            self._show("<", request)
+        if refusal is not None:
+            self._answer(request, source, refusal[0], refusal[1], ladder=leg is not None)
+        elif len(self.transactions) >= self._limits.transactions:
+            self._overloaded(request, source)
+        elif leg is not None:
+            self._in_dialog(leg, request, source)
+        else:
+            self._out_of_dialog(request, source)
+
+    def _in_dialog(self, leg: AgentLeg, request: Request, source: Source) -> None:
+        transaction = self.transactions.serve(request, self._reply_target(request, source), ladder=True)
+        leg.receive(request, transaction)
+
+    def _out_of_dialog(self, request: Request, source: Source) -> None:
+        if request.to.tag:
+            self._answer(request, source, 481)
+        elif self.transactions.merged(request):
+            self._answer(request, source, 482)
+        elif request.method == "INVITE":
+            self._invited(request, source)
+        elif request.method == "OPTIONS":
+            self._asked_for_options(request, source)
+        elif request.method == "NOTIFY":
+            self._answer(request, source, notify_status(request))
+        else:
+            # BYE, UPDATE and INFO live in dialogs only.
+            self._answer(request, source, 481)
+
+    def _invited(self, request: Request, source: Source) -> None:
+        if self.draining or len(self.legs) >= self._limits.legs:
+            self._overloaded(request, source)
+            return
+        transaction = self.transactions.serve(request, self._reply_target(request, source), ladder=True)
+        self._show("<", request)
+        try:
+            leg = ServerLeg(self, transaction, source)
+        except MessageError:
+            tag = self.identity.stateless_tag(request)
+            transaction.respond(response_to(request, 400, to_tag=tag))
+            return
+        transaction.respond(response_to(request, 100))
+        self.legs.add(leg)
+        self._events.append(Invited(leg))
+
+    def _asked_for_options(self, request: Request, source: Source) -> None:
+        if self.draining:
+            self._overloaded(request, source)
+        else:
+            self._answer(request, source, 200, self.options_headers(request, source.transport))
+
+    def _overloaded(self, request: Request, source: Source) -> None:
+        self.counters["overload"] += 1
+        self._answer(request, source, 503, (("Retry-After", str(self._limits.retry_after)),))
+
+    def _admitted(self, request: Request, source: Source) -> bool:
+        status = self._guard.admit(request, source)
+        if status is None:
+            return True
+        self.counters["guarded"] += 1
+        self._answer(request, source, status)
+        return False
+
+    def _answer(
+        self, request: Request, source: Source, status: int, headers: Extra = (), *, ladder: bool = False
+    ) -> None:
+        """An answer that leaves no state behind (section 8.2.7); 0 is none at all."""
+        if status == 0:
+            return
+        extra = (*headers, ("Server", self.identity.user_agent))
+        response = response_to(request, status, to_tag=self.identity.stateless_tag(request), headers=extra)
+        self._transmit(Outgoing(response, bytes(response), self._reply_target(request, source), None, ladder))
+
+    def _reply_target(self, request: Request, source: Source) -> Target:
+        """Where the answers go (section 18.2.2): back along the connection, or to the source by `rport` or the Via's port."""
+        via = request.via
+        if source.transport == "udp":
+            return Target("udp", source.host, via.rport or via.port or default_port("udp"))
+        return Target(source.transport, source.host, via.port or default_port(source.transport), source)
+
+    # -- what legs and exchanges need (see their Protocols) ---------------------------------------------------------------
+
+    def options_headers(self, request: Request, transport: Transport) -> Extra:
+        """What a 200 to OPTIONS says of us (section 11.2)."""
+        contact = self.identity.contact(user_part(request.uri), transport)
+        return (
+            ("Allow", ABLE.allow),
+            ("Accept", ABLE.accept),
+            ("Supported", ", ".join(ABLE.options)),
+            ("Contact", contact),
+        )
+
+    def happened(self, leg: AgentLeg, event: LegEvent) -> None:
+        """Something to tell the leg's owner."""
+        self._events.append(Happened(leg, event))
+
+    def over(self, leg: AgentLeg) -> None:
+        """There will be no more events of this leg."""
+        self.legs.discard(leg)
+        self._events.append(Over(leg))
+
+    def enter(self, dialog: DialogId, leg: AgentLeg) -> None:
+        """Requests in this dialog are the leg's from now on."""
+        self._dialogs[dialog] = leg
+
+    def leave(self, dialog: DialogId) -> None:
+        """The dialog is no more."""
+        self._dialogs.pop(dialog, None)
+
+    def locate(
+        self, uri: SipUri, flow: Source | None, found: Callable[[Target], None], lost: Callable[[int, str], None]
+    ) -> None:
+        """Find where the URI leads and call one of the two; `flow` is used where it leads to the same host by the same transport."""
+        location = locate(uri)
+
+        def advance(addresses: Sequence[str] | None) -> None:
+            outcome = self._advance(location, addresses)
+            if isinstance(outcome, Lookup):
+                self._ask(outcome, advance, lost)
+            elif isinstance(outcome, str):
+                lost(503, outcome)
+            elif outcome.transport not in self.identity.ports:
+                lost(503, f"The transport {outcome.transport} is not available on this node")
+            else:
+                found(_along(outcome, flow))
+
+        advance(None)
+
+    def _advance(self, location: Location, addresses: Sequence[str] | None) -> Lookup | Target | str:
+        try:
+            return next(location) if addresses is None else location.send(addresses)
+        except StopIteration as done:
+            target: Target = done.value
+            return target
+        except LocateError as error:
+            return str(error)
+
+    def _ask(self, lookup: Lookup, advance: Callable[[Sequence[str]], None], lost: Callable[[int, str], None]) -> None:
+        if len(self._asked) >= self._limits.lookups:
+            lost(503, "Too many names are being looked up")
+            return
+        self._questions += 1
+        self._asked[self._questions] = advance
+        self._events.append(Question(self._questions, lookup))
+
+    def _transmit(self, outgoing: Outgoing) -> None:
+        if outgoing.ladder:
+            self._show(">", outgoing.message)
+        self._outbox.append(outgoing)
+
+    def _show(self, direction: str, message: Request | Response) -> None:
+        if self._tap is not None:
+            self._tap(message.call_id, "<" if direction == "<" else ">", message)
+
+
+def _along(target: Target, flow: Source | None) -> Target:
+    """The target, over the connection that the dialog came by, if it leads to the same host (section 18.1.1 and RFC 5923)."""
+    if flow is None or flow.transport != target.transport or flow.host != target.host:
+        return target
+    return Target(target.transport, target.host, target.port, flow)

@@ -1,0 +1,299 @@
+"""The asyncio side of the user agent: sockets, one timer, names looked up, a task for each inbound leg. It only moves things."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import structlog
+
+from sipserver import __version__
+from sipserver.legs import Guard, Invitation, LadderTap, Leg, Source
+from sipserver.locate import Target, Transport
+from sipserver.message import MessageError, Response
+from sipserver.protocols import Trunk
+from sipserver.transaction import Intervals, Outgoing
+from sipserver.transport.bind import bind, local_address
+from sipserver.transport.tcp import TcpCallbacks, TcpLimits, TcpTransport
+from sipserver.transport.udp import UdpTransport
+from sipserver.useragent.core import Event, Happened, Invited, Over, Question, UserAgent
+from sipserver.useragent.face import EndpointLeg
+from sipserver.useragent.identity import Identity, Limits
+from sipserver.useragent.leg import AgentLeg
+
+log = structlog.get_logger(__name__)
+
+OnInvite = Callable[[Leg], Awaitable[None]]
+
+_LOOKUP_SECONDS = 5.0
+_FAREWELL_SECONDS = 2.0
+"""How long `stop` waits for the answers to its BYEs, and then for those who look after the legs."""
+
+
+class SipEndpoint:
+    """Implements `legs.Endpoint` on UDP and TCP. `port` is the real one after `start`; 0 asks for any that both can have.
+
+    `advertised` is the host in Via and Contact: the bound address if it is not given. `clock` gives seconds that never go back,
+    `random` that many random bytes.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        transports: Sequence[Literal["udp", "tcp"]] = ("udp", "tcp"),
+        advertised: str | None = None,
+        guard: Guard,
+        tap: LadderTap | None = None,
+        user_agent: str = f"Antiphon/{__version__}",
+        clock: Callable[[], float] = time.monotonic,
+        random: Callable[[int], bytes] = os.urandom,
+        intervals: Intervals | None = None,
+        limits: Limits | None = None,
+        tcp_limits: TcpLimits | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self._transports = tuple(transports)
+        self._advertised = advertised
+        self._guard = guard
+        self._tap = tap
+        self._user_agent = user_agent
+        self._clock = clock
+        self._random = random
+        self._intervals = intervals
+        self._limits = limits
+        self._tcp_limits = tcp_limits
+        self._core: UserAgent | None = None
+        self._on_invite: OnInvite | None = None
+        self._udp: UdpTransport | None = None
+        self._tcp: TcpTransport | None = None
+        self._faces: dict[AgentLeg, EndpointLeg] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self._moving = False
+        self._idle = asyncio.Event()
+
+    @property
+    def advertised(self) -> str:
+        """The host that peers are told to reach us at."""
+        return self._advertised or local_address(self.host)
+
+    @property
+    def counters(self) -> Counter[str]:
+        """What was dropped or refused, by kind (see `UserAgent`)."""
+        return self._agent.counters
+
+    # -- the five methods ---------------------------------------------------------------------------------------------
+
+    async def start(self, on_invite: OnInvite) -> None:
+        """Bind and listen. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        bound = bind(self.host, self.port, self._transports)
+        self.port = bound.port
+        self._on_invite = on_invite
+        ports: dict[Transport, int] = dict.fromkeys(self._transports, bound.port)
+        identity = Identity.make(self.advertised, ports, self._user_agent, self._random)
+        self._core = UserAgent(identity, self._guard, tap=self._tap, intervals=self._intervals, limits=self._limits)
+        if bound.udp is not None:
+            self._udp = UdpTransport(loop, bound.udp, self._received, self._unreachable)
+        if bound.tcp is not None:
+            callbacks = TcpCallbacks(self._received, self._malformed, self._failed)
+            self._tcp = TcpTransport(loop, bound.tcp, callbacks, self._tcp_limits)
+            await self._tcp.listen()
+
+    def invite(self, invitation: Invitation) -> Leg:
+        """Place a call. Raises MessageError for an invitation that cannot be written as SIP, RuntimeError before `start`."""
+        leg = self._agent.invite(invitation, self._clock())
+        face = self._face(leg)
+        self._move()
+        return face
+
+    async def options(self, trunk: Trunk, timeout: float) -> Response | None:
+        """Ask the trunk for a sign of life; None when nothing came within `timeout` seconds."""
+        answer: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
+
+        def done(response: Response | None) -> None:
+            if not answer.done():
+                answer.set_result(response)
+
+        self._agent.options(trunk, self._clock(), done)
+        self._move()
+        try:
+            async with asyncio.timeout(timeout):
+                return await answer
+        except TimeoutError:
+            return None
+
+    def drain(self) -> None:
+        """From now on 503 for new INVITEs and for OPTIONS."""
+        if self._core is not None:
+            self._core.draining = True
+
+    async def stop(self) -> None:
+        """End what is left, wait for it briefly, close the sockets."""
+        if self._core is None:
+            return
+        self.drain()
+        for leg in tuple(self._core.legs):
+            self._act(partial(leg.hang_up, None))
+        await self._farewell(self._core)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._udp is not None:
+            self._udp.close()
+        if self._tcp is not None:
+            await self._tcp.close()
+        self._core = self._udp = self._tcp = None
+
+    async def _farewell(self, core: UserAgent) -> None:
+        self._idle.clear()
+        try:
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                while not core.idle:
+                    await self._idle.wait()
+                    self._idle.clear()
+        except TimeoutError:
+            log.warning("sip_stopped_with_unanswered_requests")
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_FAREWELL_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # -- what comes from the network ----------------------------------------------------------------------------------
+
+    def _received(self, data: bytes, source: Source) -> None:
+        self._agent.receive(data, source, self._clock())
+        self._move()
+
+    def _malformed(self, error: MessageError, source: Source) -> None:
+        self._agent.malformed(error, source, self._clock())
+        self._move()
+
+    def _unreachable(self, target: Target) -> None:
+        self._agent.unreachable(target, self._clock())
+        self._move()
+
+    def _failed(self, outgoing: Outgoing) -> None:
+        self._agent.failed(outgoing, self._clock())
+        self._move()
+
+    def _alarm(self) -> None:
+        self._timer = None
+        self._agent.handle_timer(self._clock())
+        self._move()
+
+    # -- what goes out ------------------------------------------------------------------------------------------------
+
+    @property
+    def _agent(self) -> UserAgent:
+        if self._core is None:
+            raise RuntimeError("The endpoint is not started.")
+        return self._core
+
+    def _act(self, deed: Callable[[], None]) -> None:
+        """Let a leg's owner do something. After `stop` it does nothing."""
+        if self._core is not None:
+            self._core.timers.now = self._clock()
+            deed()
+            self._move()
+
+    def _move(self) -> None:
+        """Send what there is to send and tell what happened, until there is nothing left; then set the timer."""
+        if self._moving or self._core is None:
+            return
+        core, self._moving = self._core, True
+        try:
+            while (outbox := core.to_send()) or (events := core.events()):
+                if outbox:
+                    for outgoing in outbox:
+                        self._send(core, outgoing)
+                else:
+                    for event in events:
+                        self._tell(core, event)
+        finally:
+            self._moving = False
+        self._arm(core)
+        if core.idle:
+            self._idle.set()
+
+    def _send(self, core: UserAgent, outgoing: Outgoing) -> None:
+        try:
+            if outgoing.target.transport == "udp" and self._udp is not None:
+                self._udp.send(outgoing.data, outgoing.target)
+            elif outgoing.target.transport == "tcp" and self._tcp is not None:
+                self._tcp.send(outgoing)
+        except OSError as error:
+            log.info("sip_send_failed", transport=outgoing.target.transport, error=error.strerror)
+            core.failed(outgoing, self._clock())
+
+    def _tell(self, core: UserAgent, event: Event) -> None:
+        match event:
+            case Happened(leg, what):
+                self._face(leg).put(what)
+            case Over(leg):
+                self._face(leg).end()
+                del self._faces[leg]
+            case Invited(leg):
+                self._spawn(self._look_after(self._face(leg)))
+            case Question():
+                self._spawn(self._look_up(core, event))
+
+    def _arm(self, core: UserAgent) -> None:
+        """One timer. One that rings too early does no harm, so it is only set anew when it would ring too late."""
+        due = core.next_timer()
+        if due is None or (self._timer is not None and self._due <= due):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = due
+        delay = max(0.0, due - self._clock())
+        self._timer = asyncio.get_running_loop().call_later(delay, self._alarm)
+
+    def _face(self, leg: AgentLeg) -> EndpointLeg:
+        face = self._faces.get(leg)
+        if face is None:
+            face = self._faces[leg] = EndpointLeg(leg, self._act)
+        return face
+
+    # -- tasks --------------------------------------------------------------------------------------------------------
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look_after(self, leg: EndpointLeg) -> None:
+        """The edge of an inbound leg: whatever goes wrong beyond it ends that leg, and is told once."""
+        if self._on_invite is None:
+            return
+        try:
+            await self._on_invite(leg)
+        except Exception:
+            log.exception("inbound_leg_failed", sip_call_id=leg.call_id)
+            leg.reject(500)
+            leg.hang_up()
+
+    async def _look_up(self, core: UserAgent, question: Question) -> None:
+        """The addresses of a name, of the family that we are bound to; none when the DNS is silent."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        addresses: list[str] = []
+        try:
+            async with asyncio.timeout(_LOOKUP_SECONDS):
+                found = await asyncio.get_running_loop().getaddrinfo(
+                    question.lookup.name, None, family=family, type=socket.SOCK_DGRAM
+                )
+            addresses = [str(address[0]) for _, _, _, _, address in found]
+        except (OSError, TimeoutError, UnicodeError):
+            log.info("sip_name_not_found", name=question.lookup.name)
+        core.resolved(question, addresses, self._clock())
+        self._move()

@@ -1,0 +1,76 @@
+"""Who we are on the wire: Via, Contact, tags and branches, what we can do, and how much of it at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from sipserver.locate import Transport
+from sipserver.message import Params, Request, SipUri, Via
+from sipserver.message.check import Capabilities
+from sipserver.transaction.layer import COOKIE
+
+ABLE = Capabilities(methods=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE"))
+"""What we do, and what Allow says."""
+
+TOLERATED = replace(ABLE, methods=("INFO", "NOTIFY"), bodies=(*ABLE.bodies, "application/simple-message-summary"))
+"""What is answered without being offered: an INFO that only asks for a sign of life, a notice of waiting messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much state there may be. Beyond it a request gets 503 and is to be tried again later; nothing is remembered of it."""
+
+    transactions: int = 20_000
+    legs: int = 4_000
+    lookups: int = 1_000
+    retry_after: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """`advertised` is the host that peers reach us at, `ports` the port of each transport that is there.
+
+    `random` gives that many random bytes. Tags have 64 bits of it, branches 96 (RFC 3261 section 19.3 asks for 32).
+    """
+
+    advertised: str
+    ports: Mapping[Transport, int]
+    user_agent: str
+    random: Callable[[int], bytes] = field(repr=False)
+    secret: bytes = field(repr=False)
+
+    @classmethod
+    def make(
+        cls, advertised: str, ports: Mapping[Transport, int], user_agent: str, random: Callable[[int], bytes]
+    ) -> Identity:
+        """With a secret of its own for the tags of stateless answers. An IPv6 address may come without its brackets."""
+        host = f"[{advertised}]" if ":" in advertised and not advertised.startswith("[") else advertised
+        return cls(host, ports, user_agent, random, random(16))
+
+    def tag(self) -> str:
+        """A tag for a From or a To."""
+        return self.random(8).hex()
+
+    def call_id(self) -> str:
+        """A Call-ID; it tells nothing of us."""
+        return self.random(16).hex()
+
+    def via(self, transport: Transport) -> Via:
+        """A Via for a new transaction: our address on this transport, a new branch, and `rport` (RFC 3581 section 3)."""
+        params = Params((("branch", COOKIE + self.random(12).hex()), ("rport", None)))
+        return Via(transport.upper(), self.advertised, self.ports[transport], params)
+
+    def contact(self, user: str | None, transport: Transport) -> str:
+        """The Contact by which a peer reaches us over this transport. `user` as it stands in a URI, escaped."""
+        params = Params() if transport == "udp" else Params((("transport", transport),))
+        uri = SipUri(
+            scheme="sip", password=None, host=self.advertised, user=user, port=self.ports.get(transport), params=params
+        )
+        return f"<{uri}>"
+
+    def stateless_tag(self, request: Request) -> str:
+        """The To tag of an answer that is not remembered: the same for each repetition of the request (section 8.2.7)."""
+        seed = f"{request.headers.get('call-id')}\n{request.headers.get('from')}\n{request.headers.get('cseq')}"
+        return sha256(self.secret + seed.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -1,0 +1,306 @@
+"""What both ends of a call have in common: requests of the peer in the dialog, offers, and our BYE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+from sipserver.dialog import Dialog, DialogId
+from sipserver.legs import Answered, Ended, LegEvent, Offered, Source
+from sipserver.locate import Transport
+from sipserver.message import MessageError, Request, Response, SipUri, response_to
+from sipserver.message.grammar import quote
+from sipserver.sdp import sdp_body
+from sipserver.transaction import ServerTransaction, TimerQueue
+from sipserver.useragent.accepted import AcceptedInvite
+from sipserver.useragent.exchange import Errand, Exchange, Postman
+from sipserver.useragent.identity import ABLE
+
+SDP = "application/sdp"
+
+Extra = Sequence[tuple[str, str]]
+
+
+class Agent(Postman, Protocol):
+    """What a leg needs of the user agent."""
+
+    timers: TimerQueue
+
+    def happened(self, leg: AgentLeg, event: LegEvent) -> None:
+        """Something to tell the leg's owner."""
+
+    def over(self, leg: AgentLeg) -> None:
+        """There will be no more events; the leg may still have to see its last request through."""
+
+    def enter(self, dialog: DialogId, leg: AgentLeg) -> None:
+        """Requests in this dialog are the leg's from now on."""
+
+    def leave(self, dialog: DialogId) -> None:
+        """The dialog is no more."""
+
+    def options_headers(self, request: Request, transport: Transport) -> Extra:
+        """What a 200 to OPTIONS says of us."""
+
+
+class AgentLeg:
+    """One INVITE dialog usage, without sockets and clocks. `over` means that its owner hears no more of it.
+
+    `transport` is the one our Contact names. The two kinds of leg say what a hang-up does before the call is established.
+    """
+
+    def __init__(
+        self, agent: Agent, invite: Request, user: str | None, source: Source | None, transport: Transport
+    ) -> None:
+        self.call_id = invite.call_id
+        self.invite = invite
+        self.source = source
+        self.over = False
+        self.dialog: Dialog | None = None
+        self.transport = transport
+        self._agent = agent
+        self._user = user
+        self._offer: ServerTransaction | None = None
+        self._accepted: AcceptedInvite | None = None
+
+    # -- what the owner does ------------------------------------------------------------------------------------------
+
+    def accept(self, sdp: bytes) -> None:
+        """Answer the pending offer with 200."""
+        transaction, self._offer = self._offer, None
+        if transaction is None or self.dialog is None or self.over:
+            return
+        response = self.respond(transaction, 200, sdp=sdp, send=False)
+        self.dialog.refresh(transaction.request)
+        if transaction.request.method != "INVITE":
+            transaction.respond(response)
+            return
+
+        def acknowledged(ack: Request) -> None:
+            self._accepted = None
+            # Only where the offer was ours does the ACK bring something: the answer.
+            if sdp_body(transaction.request) is None and not self.over:
+                self._agent.happened(self, Answered(sdp_body(ack)))
+
+        self._repeat(transaction, response, acknowledged)
+
+    def decline(self, status: int) -> None:
+        """Refuse the pending offer."""
+        transaction, self._offer = self._offer, None
+        if transaction is not None and not self.over:
+            self.respond(transaction, status)
+
+    def hang_up(self, reason: str | None) -> None:
+        """CANCEL, BYE or 487, whichever the state asks for; the owner hears no more."""
+        raise NotImplementedError
+
+    # -- what the peer does in the dialog -----------------------------------------------------------------------------
+
+    def receive(self, request: Request, transaction: ServerTransaction) -> None:
+        """A request in a dialog of this leg, inspected already (section 8.2)."""
+        dialog = self._dialog_of(request)
+        if dialog is None or (self.over and request.method != "BYE"):
+            self.respond(transaction, 481)
+        elif not dialog.in_order(request.cseq.number):
+            # A request overtaken by a later one has missed its turn (section 12.2.2).
+            self.respond(transaction, 500)
+        else:
+            self._take(transaction)
+
+    def acknowledge(self, ack: Request) -> None:
+        """An ACK in the dialog."""
+        if self._accepted is not None:
+            self._accepted.acknowledge(ack)
+
+    def _invite_cancelled(self, invite: ServerTransaction, cancel: ServerTransaction) -> None:
+        """A CANCEL of an INVITE in this dialog; without effect once there is a final answer (section 9.2)."""
+        self.respond(cancel, 200)
+        if invite is self._offer:
+            self._offer = None
+            self.respond(invite, 487)
+
+    def _take(self, transaction: ServerTransaction) -> None:
+        match transaction.request.method:
+            case "BYE":
+                self._bye(transaction)
+            case "INVITE":
+                self._invite(transaction)
+            case "UPDATE":
+                self._update(transaction)
+            case "OPTIONS":
+                headers = self._agent.options_headers(transaction.request, self.transport)
+                self.respond(transaction, 200, headers)
+            case "INFO":
+                self._info(transaction)
+            case "NOTIFY":
+                self.respond(transaction, notify_status(transaction.request))
+            case _:
+                self.respond(transaction, 405, (("Allow", ABLE.allow),))
+
+    def _bye(self, transaction: ServerTransaction) -> None:
+        self.respond(transaction, 200)
+        self._peer_left("bye", transaction.request)
+
+    def _invite(self, transaction: ServerTransaction) -> None:
+        busy = self._busy()
+        if busy is not None:
+            self._refuse_offer(transaction, busy)
+            return
+        self.respond(transaction, 100)
+        self._offer = transaction
+        transaction.on_cancel = lambda cancel: self._invite_cancelled(transaction, cancel)
+        self._agent.happened(self, Offered(sdp_body(transaction.request)))
+
+    def _update(self, transaction: ServerTransaction) -> None:
+        """RFC 3311 section 5.2: without an offer it only refreshes the target, and can always be answered."""
+        sdp = sdp_body(transaction.request)
+        busy = self._busy()
+        if sdp is None:
+            dialog = self._dialog_of(transaction.request)
+            if dialog is not None:
+                dialog.refresh(transaction.request)
+            self.respond(transaction, 200)
+        elif busy is not None:
+            self._refuse_offer(transaction, busy)
+        else:
+            self._offer = transaction
+            self._agent.happened(self, Offered(sdp))
+
+    def _info(self, transaction: ServerTransaction) -> None:
+        """An empty INFO asks whether we are there. One with a body is for an application that we do not have (RFC 6086)."""
+        if "info-package" in transaction.request.headers:
+            self.respond(transaction, 469, (("Recv-Info", ""),))
+        elif transaction.request.body:
+            self.respond(transaction, 415, (("Accept", ABLE.accept),))
+        else:
+            self.respond(transaction, 200)
+
+    def _busy(self) -> int | None:
+        """Why an offer cannot be taken now: 491 while one of ours is open, 500 while one of the peer's is (section 14.2)."""
+        raise NotImplementedError
+
+    def _refuse_offer(self, transaction: ServerTransaction, status: int) -> None:
+        # The peer tries again after a random time of 0–10 s (section 14.2).
+        again = (("Retry-After", str(self._agent.identity.random(1)[0] % 11)),) if status == 500 else ()
+        self.respond(transaction, status, again)
+
+    # -- answering ----------------------------------------------------------------------------------------------------
+
+    def respond(
+        self,
+        transaction: ServerTransaction,
+        status: int,
+        headers: Extra = (),
+        *,
+        reason: str | None = None,
+        sdp: bytes | None = None,
+        send: bool = True,
+    ) -> Response:
+        """Answer a request of the peer's. Answers that make or refresh a dialog say where we are and what we can do."""
+        request = transaction.request
+        extra = list(headers)
+        if 100 < status < 300 and request.method in ("INVITE", "UPDATE"):
+            contact = self._agent.identity.contact(self._user, self.transport)
+            extra += [("Contact", contact), ("Allow", ABLE.allow)]
+        extra.append(("Server", self._agent.identity.user_agent))
+        response = response_to(
+            request,
+            status,
+            reason,
+            to_tag=None if self.dialog is None else self.dialog.local.tag,
+            headers=extra,
+            body=sdp or b"",
+            content_type=SDP if sdp else None,
+        )
+        if send:
+            transaction.respond(response)
+        return response
+
+    def _repeat(self, transaction: ServerTransaction, response: Response, on_ack: Callable[[Request], None]) -> None:
+        intervals = self._agent.transactions.intervals
+        self._accepted = AcceptedInvite(
+            transaction, response, self._agent.timers, intervals, on_ack, self._unacknowledged
+        )
+
+    def _unacknowledged(self) -> None:
+        """64*T1 without an ACK: the dialog is confirmed, but nobody is there (section 13.3.1.4)."""
+        self._accepted = None
+        self._tell_end(Ended("lost", "Our 200 was never acknowledged"))
+        self.send_bye("No ACK")
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    def send_bye(self, reason: str | None) -> None:
+        """End the confirmed dialog. A pending offer is refused first (section 15.1.2 asks the other side for the same)."""
+        if self.dialog is None:
+            return
+        if self._offer is not None:
+            offer, self._offer = self._offer, None
+            self.respond(offer, 487)
+        self.finish()
+        self._bye_on(self.dialog, reason)
+
+    def finish(self) -> None:
+        """The owner hears no more of this leg."""
+        if not self.over:
+            self.over = True
+            self._agent.over(self)
+
+    def _bye_on(self, dialog: Dialog, reason: str | None) -> None:
+        def done(*_: object) -> None:
+            self._agent.leave(dialog.id)
+
+        def on_response(response: Response) -> None:
+            if response.status >= 200:
+                done()
+
+        request = dialog.request("BYE")
+        request.headers.add("User-Agent", self._agent.identity.user_agent)
+        if reason:
+            request.headers.add("Reason", reason_header(reason))
+        try:
+            Exchange(self._agent, self._errand(dialog, request), on_response, done).start()
+        except MessageError:
+            # The peer's Contact or routes lead nowhere; there is nobody to say goodbye to.
+            done()
+
+    def _errand(self, dialog: Dialog, request: Request) -> Errand:
+        """How a request in the dialog goes out."""
+        return Errand(request, dialog.next_hop(), dialog.next_cseq, dialog.flow)
+
+    def _peer_left(self, by: Literal["bye", "cancel"], request: Request) -> None:
+        if self._accepted is not None:
+            self._accepted.stop()
+            self._accepted = None
+        if self._offer is not None:
+            offer, self._offer = self._offer, None
+            self.respond(offer, 487)
+        self._tell_end(Ended(by, request.headers.get("reason")))
+        if self.dialog is not None:
+            self._agent.leave(self.dialog.id)
+
+    def _tell_end(self, event: LegEvent) -> None:
+        if not self.over:
+            self._agent.happened(self, event)
+            self.finish()
+
+    def _dialog_of(self, request: Request) -> Dialog | None:
+        return self.dialog
+
+
+def notify_status(request: Request) -> int:
+    """A notice of waiting messages comes unasked after every REGISTER and wants its 200; others were never subscribed to."""
+    event = (request.headers.get("event") or "").partition(";")[0].strip().lower()
+    return 200 if event == "message-summary" else 489
+
+
+def reason_header(reason: str) -> str:
+    """A Reason header (RFC 3326) of a plain text; what is one already stays as it is."""
+    return reason if ";" in reason else f"SIP;text={quote(reason)}"
+
+
+def user_part(uri: str) -> str | None:
+    """The user of a SIP URI as it stands there; None for other schemes."""
+    try:
+        return SipUri.parse(uri).user
+    except MessageError:
+        return None

@@ -1,0 +1,266 @@
+"""Transcripts on a time line: what a peer sends, what our owner does, and what must come out of it, and when.
+
+    0.000  <  INVITE branch=a          the peer's request (or response: `180 tag=x`)
+    0.000  >  100                      what we send at exactly that time, in this order
+    0.010  !  reject 486               what the owner of the newest leg does
+    0.510  >  486
+    0.510  *  Ended lost               an event of the newest leg
+    9.000  .                           nothing else until then
+
+Every message and event has to be in the transcript; `#` begins a comment. Options after a message are words and `key=value`:
+branch, cseq, tag (the peer's), to (our tag; `none`), sdp, contact, rr (a Record-Route), and any `Header-Name=value`.
+`>` lines take `key=value` too: uri, cseq, branch (a label: same label, same branch; other label, other branch), and headers.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+
+from sipserver.legs import Ended, Guard, Invitation, LegEvent, Progress, Refused, Source
+from sipserver.locate import Target
+from sipserver.message import Headers, Request, Response, parse, response_to
+from sipserver.protocols import Trunk
+from sipserver.useragent.client_leg import ClientLeg
+from sipserver.useragent.core import Event, Happened, Invited, Over, Question, UserAgent
+from sipserver.useragent.identity import Identity, Limits
+from sipserver.useragent.leg import AgentLeg
+from sipserver.useragent.server_leg import ServerLeg
+
+OFFER = b"v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+ANSWER = OFFER.replace(b"192.0.2.9", b"192.0.2.1")
+TRUNK = Trunk("t", "o", "ip_allowlist", "192.0.2.9", 5070, username="u", password="p")
+
+
+class Everybody:
+    """A guard that lets everybody in."""
+
+    def admit(self, request: Request, source: Source) -> int | None:
+        return None
+
+
+def counting_random() -> Callable[[int], bytes]:
+    """Randomness for tests: never the same twice, always the same sequence."""
+    numbers = count(1)
+    return lambda size: next(numbers).to_bytes(size, "big") if size > 1 else bytes([next(numbers) % 256])
+
+
+def user_agent(guard: Guard | None = None, limits: Limits | None = None) -> UserAgent:
+    """A user agent at 192.0.2.1:5060."""
+    identity = Identity.make("192.0.2.1", {"udp": 5060, "tcp": 5060}, "Test", counting_random())
+    return UserAgent(identity, guard or Everybody(), limits=limits)
+
+
+@dataclass
+class Transcript:
+    """Runs transcripts against one user agent; the peer is at 192.0.2.9:5070."""
+
+    agent: UserAgent = field(default_factory=user_agent)
+    transport: str = "udp"
+    trunk: Trunk = TRUNK
+    addresses: tuple[str, ...] = ("192.0.2.9",)
+
+    def __post_init__(self) -> None:
+        self.now = 0.0
+        self.leg: AgentLeg | None = None
+        self.sent: list[Request | Response] = []
+        self.targets: list[Target] = []
+        self.labels: dict[str, str | None] = {}
+        self.our_tag: str | None = None
+        self.offered = 0
+        self.options: list[Response | None] = []
+        self._out: deque[tuple[float, Request | Response]] = deque()
+        self._happened: deque[tuple[float, str]] = deque()
+
+    @property
+    def source(self) -> Source:
+        """Where the peer's messages come from."""
+        return Source(self.transport, "192.0.2.9", 5070)  # type: ignore[arg-type]
+
+    def run(self, text: str) -> None:
+        """Walk the lines, in order of time."""
+        for line in text.strip().splitlines():
+            words = shlex.split(line, comments=True)
+            if not words:
+                continue
+            self._advance(float(words[0]))
+            self._line(words[1], words[2:], line)
+        assert not self._out, f"unexpected: {[(at, _summary(message)) for at, message in self._out]}"
+        assert not self._happened, f"unexpected: {list(self._happened)}"
+
+    def _line(self, mark: str, words: list[str], line: str) -> None:
+        self._collect()
+        if mark == "<":
+            self.agent.receive(self._message(words), self.source, self.now)
+        elif mark == "!":
+            self._do(words)
+        elif mark == ">":
+            self._expect_sent(words, line)
+        elif mark == "*":
+            assert self._happened, f"no event at {line}"
+            assert self._happened.popleft() == (self.now, " ".join(words)), line
+        self._collect()
+
+    def _advance(self, until: float) -> None:
+        while (due := self.agent.next_timer()) is not None and round(due, 6) <= until:
+            self.now = round(due, 6)
+            self.agent.handle_timer(due)
+            self._collect()
+        self.now = until
+        self.agent.timers.now = until
+
+    def _collect(self) -> None:
+        while events := self.agent.events():
+            for event in events:
+                self._note(event)
+        for outgoing in self.agent.to_send():
+            message = parse(outgoing.data)
+            self._out.append((self.now, message))
+            self.sent.append(message)
+            self.targets.append(outgoing.target)
+            if isinstance(message, Response) and message.to.tag:
+                self.our_tag = message.to.tag
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, Question):
+            self.agent.resolved(event, self.addresses, self.now)
+        elif isinstance(event, Invited):
+            self.leg = event.leg
+        elif isinstance(event, Happened):
+            self._happened.append((self.now, _event(event.event)))
+        elif isinstance(event, Over):
+            self._happened.append((self.now, "over"))
+
+    def last(self, what: str) -> Request | Response:
+        """The last message we sent of this kind: `INVITE`, `200`."""
+        return next(message for message in reversed(self.sent) if _summary(message) == what)
+
+    def target_of(self, what: str) -> Target:
+        """Where it was sent."""
+        found = [at for at, message in enumerate(self.sent) if _summary(message) == what]
+        return self.targets[found[-1]]
+
+    # -- > ------------------------------------------------------------------------------------------------------------
+
+    def _expect_sent(self, words: list[str], line: str) -> None:
+        assert self._out, f"nothing was sent at {line}"
+        at, message = self._out.popleft()
+        assert (at, _summary(message)) == (self.now, words[0]), line
+        for word in words[1:]:
+            name, _, value = word.partition("=")
+            assert self._value(name, message, value) == value, f"{word} in {line}: {message!r}"
+
+    def _value(self, name: str, message: Request | Response, label: str) -> str | None:
+        if name == "uri":
+            return message.uri if isinstance(message, Request) else None
+        if name == "method":
+            return message.cseq.method
+        if name == "cseq":
+            return str(message.cseq.number)
+        if name == "branch":
+            known = self.labels.setdefault(label, message.via.branch)
+            others = [branch for other, branch in self.labels.items() if other != label]
+            assert message.via.branch not in others, f"branch {label} is not new"
+            return label if known == message.via.branch else "another"
+        return ", ".join(message.headers.all(name)) or None
+
+    # -- < ------------------------------------------------------------------------------------------------------------
+
+    def _message(self, words: list[str]) -> bytes:
+        flags = {word for word in words[1:] if "=" not in word}
+        options = dict(word.split("=", 1) for word in words[1:] if "=" in word)
+        if words[0].isdigit():
+            return bytes(self._response(int(words[0]), flags, options))
+        return bytes(self._request(words[0], flags, options))
+
+    def _request(self, method: str, flags: set[str], options: dict[str, str]) -> Request:
+        initial = isinstance(self.leg, ServerLeg) or self.leg is None
+        default_to = None if method == "INVITE" and "re" not in flags else self._our_tag()
+        to = options.pop("to", default_to)
+        branch = options.pop("branch", f"{method}{options.get('cseq', '')}")
+        headers = Headers()
+        headers.add("Via", f"SIP/2.0/{self.transport.upper()} 192.0.2.9:5070;branch=z9hG4bK{branch};rport")
+        headers.add("From", f"<sip:peer@192.0.2.9>;tag={options.pop('tag', 'peer')}")
+        headers.add("To", "<sip:us@192.0.2.1>" + ("" if to in (None, "none") else f";tag={to}"))
+        headers.add("Call-ID", options.pop("call", "call" if initial or self.leg is None else self.leg.call_id))
+        headers.add("CSeq", f"{options.pop('cseq', '1')} {options.pop('method', method)}")
+        uri = options.pop("uri", "sip:us@192.0.2.1")
+        return Request(method, uri, headers, self._rest(headers, flags, options, method == "INVITE"))
+
+    def _our_tag(self) -> str | None:
+        if isinstance(self.leg, ClientLeg):
+            return self.leg.invite.from_.tag
+        return self.our_tag
+
+    def _response(self, status: int, flags: set[str], options: dict[str, str]) -> Response:
+        methods = [flag for flag in flags if flag.isupper()]
+        request = self.last(methods[0] if methods else "INVITE")
+        assert isinstance(request, Request)
+        response = response_to(request, status, to_tag=options.pop("tag", None) if status > 100 else None)
+        has_contact = request.method == "INVITE" and 100 < status < 300
+        response.body = self._rest(response.headers, flags, options, has_contact, options.pop("at", "callee"))
+        if "challenge" in flags:
+            response.headers.add(
+                "WWW-Authenticate" if status == 401 else "Proxy-Authenticate",
+                'Digest realm="r", nonce="n%s", algorithm=MD5, qop="auth"' % len(self.sent),
+            )
+        return response
+
+    def _rest(
+        self, headers: Headers, flags: set[str], options: dict[str, str], has_contact: bool, user: str = "peer"
+    ) -> bytes:
+        contact = options.pop("contact", f"sip:{user}@192.0.2.9:5070" if has_contact else "none")
+        if contact != "none":
+            headers.add("Contact", f"<{contact}>")
+        for route in filter(None, options.pop("rr", "").split(",")):
+            headers.add("Record-Route", f"<{route}>")
+        for name, value in options.items():
+            headers.add(name, value)
+        if "sdp" in flags:
+            headers.add("Content-Type", "application/sdp")
+        return OFFER if "sdp" in flags else b"body" if "Content-Type" in options else b""
+
+    # -- ! ------------------------------------------------------------------------------------------------------------
+
+    def _do(self, words: list[str]) -> None:
+        what, leg = words[0], self.leg
+        if what == "invite":
+            invitation = Invitation(self.trunk, "+12025550123", "+12025550100", OFFER)
+            self.leg = self.agent.invite(invitation, self.now)
+        elif what == "options":
+            self.agent.options(self.trunk, self.now, self.options.append)
+        elif what == "drain":
+            self.agent.draining = True
+        elif what == "unreachable":
+            self.agent.unreachable(Target("udp", "192.0.2.9", 5070), self.now)
+        elif what in ("accept", "decline", "hang_up"):
+            assert leg is not None
+            argument = (
+                ANSWER if what == "accept" else int(words[1]) if what == "decline" else " ".join(words[1:]) or None
+            )
+            getattr(leg, what)(argument)
+        else:
+            assert isinstance(leg, ServerLeg)
+            status = int(words[1]) if len(words) > 1 else 200
+            {
+                "ring": lambda: leg.ring(status, ANSWER if "sdp" in words else None),
+                "answer": lambda: leg.answer(ANSWER),
+                "reject": lambda: leg.reject(status, None, ()),
+            }[what]()
+
+
+def _summary(message: Request | Response) -> str:
+    return message.method if isinstance(message, Request) else str(message.status)
+
+
+def _event(event: LegEvent) -> str:
+    name = type(event).__name__
+    if isinstance(event, Ended):
+        return f"{name} {event.by}"
+    if isinstance(event, Refused):
+        return f"{name} {event.status}"
+    sdp = " sdp" if getattr(event, "sdp", None) else ""
+    return f"{name} {event.status}{sdp}" if isinstance(event, Progress) else f"{name}{sdp}"
