@@ -38,6 +38,7 @@ class Concealer:
         self._after = np.zeros((rows, OVERLAP), np.float32)
         rise = (np.arange(OVERLAP, dtype=np.float32) + 1) / (OVERLAP + 1)
         self._rise, self._fall = rise, 1 - rise
+        self._along = np.arange(1, LINE_SAMPLES + 1) / LINE_SAMPLES
 
     def reset(self, row: int) -> None:
         """The row hears somebody new: silence came before."""
@@ -54,13 +55,15 @@ class Concealer:
             self._blend(pcm, late, late)
         missing = np.flatnonzero(lost)
         if missing.size:
-            self._extrapolate(pcm, missing)
+            pcm[missing] = self._extrapolate(missing)
         moved = have | lost
         if moved.all():
             self._frames[self._first + self._at] = pcm
             self._at = (self._at + 1) % _KEPT
         else:
             self._remember(np.flatnonzero(moved), pcm[moved])
+        if missing.size:
+            self._fade(pcm, missing)
         return pcm
 
     def follow(self, pcm: Pcm, rows: Rows) -> Pcm:
@@ -79,26 +82,24 @@ class Concealer:
         pcm[lines, :OVERLAP] = pcm[lines, :OVERLAP] * self._rise + self._after[rows] * self._fall
         self._run[rows] = 0
 
-    def _extrapolate(self, pcm: Pcm, rows: Rows) -> None:
+    def _extrapolate(self, rows: Rows) -> Floats:
+        """The next 20 ms at full level, which is how they are remembered: the next loss goes on from them."""
         past = self._past(rows)
         pitch = _pitch(past)[:, None]
-        ahead = np.arange(LINE_SAMPLES + OVERLAP)
-        made = np.take_along_axis(past, _HISTORY - pitch + ahead % pitch, axis=1)
-        made *= self._gain(rows, ahead)
-        pcm[rows] = np.rint(made[:, :LINE_SAMPLES])
+        made = np.take_along_axis(past, _HISTORY - pitch + np.arange(LINE_SAMPLES + OVERLAP) % pitch, axis=1)
         self._after[rows] = made[:, LINE_SAMPLES:]
+        return np.rint(made[:, :LINE_SAMPLES])
+
+    def _fade(self, pcm: Pcm, rows: Rows) -> None:
+        start = np.maximum(1 - self._run[rows] / FADE_FRAMES, 0)[:, None]
+        end = np.maximum(start - 1 / FADE_FRAMES, 0)
+        pcm[rows] = np.rint(pcm[rows] * (start + (end - start) * self._along))
+        self._after[rows] *= end
         self._run[rows] += 1
 
     def _past(self, rows: Rows) -> Floats:
         order = (self._at[rows][:, None] + np.arange(_KEPT)) % _KEPT
         return self._frames[self._first[rows][:, None] + order].reshape(len(rows), _HISTORY).astype(np.float32)
-
-    def _gain(self, rows: Rows, ahead: NDArray[np.int64]) -> Floats:
-        # What is repeated was faded already when it was made: only the way from one step to the next is laid on it.
-        level = np.clip(1 - self._run[rows] / FADE_FRAMES, 0, 1)[:, None]
-        share = np.clip(level - 1 / FADE_FRAMES, 0, 1) / np.maximum(level, 1 / FADE_FRAMES)
-        fall = 1 + (share - 1) * np.minimum(ahead / LINE_SAMPLES, 1)
-        return np.asarray(np.where(level > 0, fall, 0), np.float32)
 
 
 def _pitch(past: Floats) -> NDArray[np.intp]:

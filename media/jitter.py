@@ -84,6 +84,7 @@ class EarJitter:
         self._slot = np.full(rows * SLOTS, -1, np.int64)
         self._slot_sequence = np.zeros(rows * SLOTS, np.int64)
         self._first_cell = np.arange(rows) * SLOTS
+        self._line_of = np.zeros(rows, np.intp)
         self._open = np.zeros(rows, np.bool_)
         self._started = np.zeros(rows, np.bool_)
         self._ssrc = np.zeros(rows, np.uint32)
@@ -140,6 +141,12 @@ class EarJitter:
 
         payload: uint8, (m, 160). now: the tick. Without `ssrc` every packet counts as one of the row's stream.
         """
+        again = self._come_again(rows)
+        if again.any():
+            for part in (~again, again):
+                sources = None if ssrc is None else ssrc[part]
+                self.insert(rows[part], sequence[part], timestamp[part], payload[part], now, sources)
+            return
         self._start_rows(rows, sequence, timestamp, now, ssrc)
         position = self._known_position[rows] + (timestamp - self._known_timestamp[rows]).view(np.int32)
         slot, offset = np.divmod(position - self._phase[rows], SAMPLES)
@@ -177,6 +184,13 @@ class EarJitter:
             position = self._restart(row, sequence, timestamp, now, ssrc)
         self._lay(row, position, sequence, payload)
 
+    def _come_again(self, rows: Rows) -> Bools:
+        """Which lines are of a row that an earlier line is of."""
+        lines = np.arange(len(rows))
+        self._line_of[rows[::-1]] = lines[::-1]
+        again: Bools = self._line_of[rows] != lines
+        return again
+
     def _start_rows(
         self,
         rows: Rows,
@@ -186,9 +200,8 @@ class EarJitter:
         ssrc: NDArray[np.uint32] | None,
     ) -> None:
         for k in np.flatnonzero(~self._started[rows] & self._open[rows]).tolist():
-            if not self._started[rows[k]]:
-                source = None if ssrc is None else int(ssrc[k])
-                self._start(int(rows[k]), int(sequence[k]), int(timestamp[k]), now, source)
+            source = None if ssrc is None else int(ssrc[k])
+            self._start(int(rows[k]), int(sequence[k]), int(timestamp[k]), now, source)
 
     def _start(self, row: int, sequence: int, timestamp: int, now: int, ssrc: int | None) -> None:
         self._started[row] = True
@@ -217,15 +230,14 @@ class EarJitter:
         self._slot[cell] = slot
         self._slot_sequence[cell] = sequence
         self._payload[cell] = payload
-        np.maximum.at(self._highest, rows, slot)
+        self._highest[rows] = np.maximum(self._highest[rows], slot)
         self._newest[rows] = sequence
         self._strange_next[rows] = self._overdue_since[rows] = -1
         return fresh
 
     def _count(self, rows: Rows, fresh: Bools) -> None:
-        np.add.at(self.received, rows, fresh)
-        if not fresh.all():
-            np.add.at(self.duplicate, rows, ~fresh)
+        self.received[rows] += fresh
+        self.duplicate[rows] += ~fresh
 
     # -- one packet ---------------------------------------------------------------------------------------------------
 

@@ -40,13 +40,13 @@ _FULL_SCALE_DB = 20 * np.log10(32768.0)
 class Heard:
     """What the rows' last frames were found to be; overwritten by the next step.
 
-    probability: float32, (rows,), the latest of each row. judged: (rows,), where this step judged a frame. lag: int64, (rows,),
+    probability: float32, (rows,), the latest of each row. judged: (rows,), where this step judged a frame. end: int64, (rows,),
     where judged: how many samples at 8 kHz the judged frame of 32 ms ended before the end of what the row has heard.
     """
 
     probability: Floats
     judged: Bools
-    lag: NDArray[np.int64]
+    end: NDArray[np.int64]
 
 
 class Vad:
@@ -61,7 +61,10 @@ class Vad:
         self._fill = np.zeros(rows, np.intp)
         self._floor = np.zeros(rows, np.float32)
         self._open = np.zeros(rows, np.int64)
-        self._heard = Heard(np.zeros(rows, np.float32), np.zeros(rows, np.bool_), np.zeros(rows, np.int64))
+        self.probability = np.zeros(rows, np.float32)
+        """Of speech, the latest of every row."""
+        self._heard = Heard(self.probability, np.zeros(rows, np.bool_), np.zeros(rows, np.int64))
+        # For the measurement of the gate: frames that were due, and forward passes that they took.
         self.judged = 0
         self.computed = 0
         for row in range(rows):
@@ -118,7 +121,7 @@ class Vad:
             result.probability[due[passing]] = self._model.forward(due[passing], frames[passing])
         self._fill[due] -= _FRAME_STEPS
         result.judged[due] = True
-        result.lag[due] = self._fill[due] * (_STEP // 2)
+        result.end[due] = self._fill[due] * (_STEP // 2)
         self.judged += due.size
         self.computed += passing.size + opened.size
 
