@@ -62,13 +62,15 @@ class Store:
         self._failure: str | None = None
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self._writing = True
 
     @classmethod
     async def open(cls, database: Path, group: int = GROUP) -> Store:
         """Bring the schema up to date and start the writer. Raises OSError or SQLAlchemyError when the file cannot be used."""
         await asyncio.to_thread(upgrade, database)
         store = cls(_engine(database, "BEGIN", read_only=True), _engine(database, "BEGIN IMMEDIATE", read_only=False))
-        store._task = asyncio.create_task(store._write_groups(group), name="store-writer")
+        connection = await store._writer.connect()
+        store._task = asyncio.create_task(store._write_groups(connection, group), name="store-writer")
         return store
 
     async def read(self, statements: Statements[T]) -> T:
@@ -84,7 +86,7 @@ class Store:
         What they raise undoes them alone and is raised here. They may be run twice (when another write of their group fails),
         so they act on nothing but the connection. Cancelling the caller does not take the write back.
         """
-        if self._closed:
+        if self._closed or not self._writing:
             raise StoreClosed
         write = _Write(statements)
         await self._queue.put(write)
@@ -107,8 +109,8 @@ class Store:
         await self._readers.dispose()
         await self._writer.dispose()
 
-    async def _write_groups(self, size: int) -> None:
-        async with self._writer.connect() as connection:
+    async def _write_groups(self, connection: AsyncConnection, size: int) -> None:
+        try:
             while True:
                 group = [await self._queue.get()]
                 while len(group) < size and not self._queue.empty():
@@ -116,6 +118,16 @@ class Store:
                 await self._commit(connection, group)
                 for _ in group:
                     self._queue.task_done()
+        finally:
+            self._writing = False
+            self._refuse_queued()
+            await connection.close()
+
+    def _refuse_queued(self) -> None:
+        """Nobody waits for ever for a writer that is gone."""
+        while not self._queue.empty():
+            self._queue.get_nowait().fail(StoreClosed())
+            self._queue.task_done()
 
     async def _commit(self, connection: AsyncConnection, group: list[_Write]) -> None:
         try:

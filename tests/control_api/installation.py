@@ -13,8 +13,8 @@ import httpx
 
 from control_api.app import create_app
 from control_api.calllog import StoredCallLog
-from control_api.directory import Directory
 from control_api.dialling import DiallingPolicy
+from control_api.directory import Directory
 from control_api.egress import EgressPolicy
 from control_api.folder import DataFolder
 from control_api.keytext import digest, new_key
