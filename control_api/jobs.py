@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from control_api.store import jobs
 from control_api.store.engine import Store
@@ -48,6 +49,7 @@ class JobRunner:
         self._kinds = kinds
         self._now = now
         self._poked = asyncio.Event()
+        self._changed = asyncio.Event()
         self._under_way: dict[str, dict[str, Claim]] = {kind: {} for kind in kinds}
 
     def poke(self) -> None:
@@ -64,10 +66,22 @@ class JobRunner:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._hold_leases(), name="job-leases")
             while True:
-                self._poked.clear()
-                for kind in self._kinds:
-                    await self._begin(kind, group)
-                await self._nap()
+                try:
+                    await self._round(group)
+                except SQLAlchemyError as error:
+                    log.error("the queue cannot be read", error=str(error))
+                    await asyncio.sleep(LONGEST_NAP)
+
+    async def settled(self) -> None:
+        """Until nothing is under way and nothing is due."""
+        while not self.idle() or await self._due_in() <= 0:
+            await self._changed.wait()
+
+    async def _round(self, group: asyncio.TaskGroup) -> None:
+        self._poked.clear()
+        for kind in self._kinds:
+            await self._begin(kind, group)
+        await self._nap()
 
     async def _begin(self, name: str, group: asyncio.TaskGroup) -> None:
         kind = self._kinds[name]
@@ -90,29 +104,42 @@ class JobRunner:
         finally:
             self._under_way[job.kind].pop(job.id, None)
             self.poke()
+            self._changed.set()
+            self._changed.clear()
 
     async def _again(self, job: Claim, error: str) -> None:
         later = self._now() + 5 * SECOND * 2**job.attempt
-        if job.attempt >= ATTEMPTS:
-            await self._store.write(lambda connection: jobs.give_up(connection, job, error=error))
-        else:
-            await self._store.write(lambda connection: jobs.retry(connection, job, run_at=later, error=error))
+        try:
+            if job.attempt >= ATTEMPTS:
+                await self._store.write(lambda connection: jobs.give_up(connection, job, error=error))
+            else:
+                await self._store.write(lambda connection: jobs.retry(connection, job, run_at=later, error=error))
+        except SQLAlchemyError as trouble:
+            log.error("a failed job cannot be put back; it comes again when its lease ends", error=str(trouble))
 
     async def _nap(self) -> None:
-        kinds = [name for name, kind in self._kinds.items() if kind.places(len(self._under_way[name])) > 0]
-        due = await self._store.read(lambda connection: jobs.next_due(connection, kinds)) if kinds else None
-        seconds = LONGEST_NAP if due is None else min(LONGEST_NAP, max(0.0, (due - self._now()) / SECOND))
+        seconds = await self._due_in()
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(min(LONGEST_NAP, max(0.0, seconds))):
                 await self._poked.wait()
         except TimeoutError:
             return
+
+    async def _due_in(self) -> float:
+        """Seconds until a job is due for which there is a place."""
+        kinds = [name for name, kind in self._kinds.items() if kind.places(len(self._under_way[name])) > 0]
+        due = await self._store.read(lambda connection: jobs.next_due(connection, kinds)) if kinds else None
+        return float("inf") if due is None else (due - self._now()) / SECOND
 
     async def _hold_leases(self) -> None:
         while True:
             await asyncio.sleep(LEASE / SECOND / 3)
             held = [job for under_way in self._under_way.values() for job in under_way.values()]
-            for job in held:
-                await self._store.write(
-                    lambda connection, job=job: jobs.extend(connection, job, now=self._now(), lease=LEASE)  # type: ignore[misc]
-                )
+            try:
+                for job in held:
+                    await self._extend(job)
+            except SQLAlchemyError as error:
+                log.error("leases cannot be held", error=str(error))
+
+    async def _extend(self, job: Claim) -> None:
+        await self._store.write(lambda connection: jobs.extend(connection, job, now=self._now(), lease=LEASE))

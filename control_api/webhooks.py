@@ -68,9 +68,7 @@ class WebhookSender:
         await self._store.write(lambda connection: self._settle(connection, job, delivery, attempt))
 
     async def _attempt(self, delivery: DeliveryRow, body: bytes) -> Attempt:
-        agent = await self._store.read(
-            lambda connection: agents.get_any(connection, delivery.agent_id)
-        )
+        agent = await self._store.read(lambda connection: agents.get_any(connection, delivery.agent_id))
         secret = self._secrets.open(agent.webhook_secret) if agent and agent.webhook_secret else None
         headers = sign(secret, delivery.id, int(time.time()), body, self._hmac_header)
         try:

@@ -1,0 +1,54 @@
+"""`antiphon bench …`: what it costs and how fast it is, measured on this machine."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sipserver.commands.api import fail
+
+app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="The figures as JSON.")]
+
+
+@app.command()
+def media(
+    calls: Annotated[int, typer.Option("--calls", min=1, max=2000, help="Calls at once.")] = 100,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, max=600, help="How long to measure.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """The tick with sockets, VAD and recording for N calls; load comes from another process on another core."""
+    from media.bench import bench_media
+    from media.frames import MediaUnavailable
+
+    try:
+        figures = bench_media(calls, seconds)
+    except MediaUnavailable as error:
+        raise fail(str(error)) from None
+    _print(figures, as_json)
+
+
+@app.command()
+def answer(
+    calls: Annotated[int, typer.Option("--calls", min=1, max=10_000, help="Calls, one after the other.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """From INVITE to 200 at the caller's end, against a server started for it."""
+    from sipserver.demo.answer_time import bench_answer
+
+    _print(bench_answer(calls), as_json)
+
+
+def _print(figures: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(figures, indent=2))
+        return
+    table = Table("figure", "value")
+    for name, value in figures.items():
+        table.add_row(name, json.dumps(value) if isinstance(value, dict) else str(value))
+    Console().print(table)

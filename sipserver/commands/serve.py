@@ -1,0 +1,35 @@
+"""`antiphon serve`: the server, with its errors as sentences."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from control_api.folder import FolderInUse
+from control_api.secrets import SecretsUnreadable
+from media.frames import MediaUnavailable
+from sipserver.commands.api import fail
+from sipserver.logs import configure
+from sipserver.server import Node, run
+from sipserver.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+def run_server(settings: Settings) -> None:
+    """Serve until a signal has drained the node. Exits with a sentence when it cannot start."""
+    configure(settings.server.log_level, settings.server.log_format)
+    try:
+        asyncio.run(run(settings, _ready))
+    except (OSError, FolderInUse, MediaUnavailable, SecretsUnreadable, ValueError) as error:
+        raise fail(str(error)) from None
+    except SQLAlchemyError as error:
+        raise fail(f"the database cannot be used: {error}") from None
+
+
+def _ready(node: Node) -> None:
+    log.info("ready", sip=f"{node.sip[0]}:{node.sip[1]}", api=f"http://{node.api[0]}:{node.api[1]}")
+    sys.stderr.flush()
