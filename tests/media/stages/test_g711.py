@@ -79,7 +79,10 @@ def test_each_row_speaks_its_law() -> None:
     assert pcm.tolist() == [decode(codes[k], laws[k]).tolist() for k in range(4)]
     few = np.array([3, 0])
     assert law.decode(codes[few], few).tolist() == pcm[few].tolist()
-    assert law.encode(noise[few], few).tolist() == [encode(noise[3], Codec.PCMA).tolist(), encode(noise[0], Codec.PCMU).tolist()]
+    assert law.encode(noise[few], few).tolist() == [
+        encode(noise[3], Codec.PCMA).tolist(),
+        encode(noise[0], Codec.PCMU).tolist(),
+    ]
     assert law.silence.tolist() == [0xFF, 0xD5, 0xFF, 0xD5]
     law.close_row(1)
     assert law.encode(noise)[1].tolist() == encode(noise[1], Codec.PCMU).tolist()

@@ -36,7 +36,12 @@ class Line:
         sequence, timestamp, ssrc = ([packet[k] for packet in packets] for k in (0, 1, 3))
         payload = np.array([np.frombuffer(packet[2], np.uint8) for packet in packets]).reshape(-1, SAMPLES)
         self.jitter.insert(
-            rows, np.array(sequence, np.uint16), np.array(timestamp, np.uint32), payload, self.now, np.array(ssrc, np.uint32)
+            rows,
+            np.array(sequence, np.uint16),
+            np.array(timestamp, np.uint32),
+            payload,
+            self.now,
+            np.array(ssrc, np.uint32),
         )
 
     def tick(self, packets: list[tuple[int, int, bytes, int]]) -> str:
@@ -107,7 +112,12 @@ def test_counters_say_what_became_of_each_packet() -> None:
     line = Line()
     line.play("0 0|2|3|4|1 5|9~")
     jitter = line.jitter
-    assert [int(counter[1]) for counter in (jitter.received, jitter.duplicate, jitter.late, jitter.lost)] == [5, 1, 1, 1]
+    assert [int(counter[1]) for counter in (jitter.received, jitter.duplicate, jitter.late, jitter.lost)] == [
+        5,
+        1,
+        1,
+        1,
+    ]
     assert (jitter.strange[1], jitter.concealed[1], jitter.skipped[1]) == (1, 1, 0)
 
 
@@ -259,8 +269,15 @@ def test_rows_are_independent_and_begin_anew() -> None:
     assert jitter.take().have.tolist() == [False, True]
 
 
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1), st.randoms())
-def test_whatever_is_late_by_up_to_two_ticks_is_heard_in_order(delays: list[int], sequence: int, timestamp: int, shuffle) -> None:  # type: ignore[no-untyped-def]
+@given(
+    st.lists(st.integers(0, 3), min_size=1, max_size=60),
+    st.integers(0, 2**16 - 1),
+    st.integers(0, 2**32 - 1),
+    st.randoms(),
+)
+def test_whatever_is_late_by_up_to_two_ticks_is_heard_in_order(
+    delays: list[int], sequence: int, timestamp: int, shuffle
+) -> None:  # type: ignore[no-untyped-def]
     line = Line(sequence, timestamp)
     arrivals: dict[int, list[int]] = {0: [0]}
     for number, delay in enumerate(delays, start=1):
@@ -276,11 +293,19 @@ def test_whatever_is_late_by_up_to_two_ticks_is_heard_in_order(delays: list[int]
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 3), st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1), st.integers(0, 300), st.integers(0, 3)),
+        st.tuples(
+            st.integers(0, 3),
+            st.integers(0, 2**16 - 1),
+            st.integers(0, 2**32 - 1),
+            st.integers(0, 300),
+            st.integers(0, 3),
+        ),
         max_size=60,
     )
 )
-def test_whatever_comes_in_nothing_breaks_and_positions_only_grow(packets: list[tuple[int, int, int, int, int]]) -> None:
+def test_whatever_comes_in_nothing_breaks_and_positions_only_grow(
+    packets: list[tuple[int, int, int, int, int]],
+) -> None:
     jitter = EarJitter(2)
     jitter.open_row(1)
     now, end = 0, -(10**9)
@@ -289,7 +314,14 @@ def test_whatever_comes_in_nothing_breaks_and_positions_only_grow(packets: list[
         if length == SAMPLES:
             line = np.zeros((1, SAMPLES), np.uint8)
             one = np.array([1])
-            jitter.insert(one, np.array([sequence], np.uint16), np.array([timestamp], np.uint32), line, now, np.array([ssrc], np.uint32))
+            jitter.insert(
+                one,
+                np.array([sequence], np.uint16),
+                np.array([timestamp], np.uint32),
+                line,
+                now,
+                np.array([ssrc], np.uint32),
+            )
         else:
             jitter.insert_packet(1, sequence, timestamp, bytes(length), now, ssrc)
         taken = jitter.take()

@@ -31,7 +31,10 @@ PACKETS = st.builds(
         ("8000 0001 00000002 00000003 ff", RtpPacket(0, 1, 2, 3, b"\xff")),
         ("8088 ffff fffffffe 12345678 d5d5", RtpPacket(8, 0xFFFF, 0xFFFFFFFE, 0x12345678, b"\xd5\xd5", marker=True)),
         ("8200 0001 00000002 00000003 0000000a 0000000b 55", RtpPacket(0, 1, 2, 3, b"\x55", csrc=(10, 11))),
-        ("9000 0001 00000002 00000003 bede0001 10aa0000 55", RtpPacket(0, 1, 2, 3, b"\x55", extension=(0xBEDE, b"\x10\xaa\0\0"))),
+        (
+            "9000 0001 00000002 00000003 bede0001 10aa0000 55",
+            RtpPacket(0, 1, 2, 3, b"\x55", extension=(0xBEDE, b"\x10\xaa\0\0")),
+        ),
         ("a000 0001 00000002 00000003 55 000003", RtpPacket(0, 1, 2, 3, b"\x55", padding=3)),
         ("8000 0001 00000002 00000003", RtpPacket(0, 1, 2, 3, b"")),
     ],
@@ -75,7 +78,12 @@ def test_any_octets_parse_or_raise_rtp_error(octets: bytes) -> None:
     assert RtpPacket.parse(bytes(packet)) == packet
 
 
-@given(st.lists(PACKETS | st.builds(RtpPacket, st.integers(0, 127), U16, U32, U32, st.binary(min_size=160, max_size=160)), max_size=8))
+@given(
+    st.lists(
+        PACKETS | st.builds(RtpPacket, st.integers(0, 127), U16, U32, U32, st.binary(min_size=160, max_size=160)),
+        max_size=8,
+    )
+)
 def test_rows_say_the_same_as_packets(packets: list[RtpPacket]) -> None:
     wires = [bytes(packet)[:400] for packet in packets]
     data = np.zeros((len(wires), 400), np.uint8)

@@ -15,7 +15,10 @@ import pytest
 
 from media.silero import CONTEXT, FRAME, Silero, SileroError, find_model, load_weights
 
-FILES = {"silero-vad": ("silero_vad", "data/silero_vad.onnx"), "faster-whisper": ("faster_whisper", "assets/silero_vad_v6.onnx")}
+FILES = {
+    "silero-vad": ("silero_vad", "data/silero_vad.onnx"),
+    "faster-whisper": ("faster_whisper", "assets/silero_vad_v6.onnx"),
+}
 
 
 def model_path(name: str) -> Path:
