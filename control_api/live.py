@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 from sipserver.protocols import LiveEvent
 
 QUEUE = 500
+
+Tap = Callable[[str, LiveEvent], None]
 
 
 class Watcher:
@@ -37,6 +39,11 @@ class LiveEvents:
 
     def __init__(self) -> None:
         self._watchers: defaultdict[str, set[Watcher]] = defaultdict(set)
+        self._taps: list[Tap] = []
+
+    def tap(self, tap: Tap) -> None:
+        """From now on `tap` is called with every event of every call; it must not block."""
+        self._taps.append(tap)
 
     @contextmanager
     def watch(self, call_id: str) -> Iterator[Watcher]:
@@ -50,6 +57,8 @@ class LiveEvents:
 
     def publish(self, call_id: str, event: LiveEvent) -> None:
         """Tell those who watch. Never blocks, never fails."""
+        for tap in self._taps:
+            tap(call_id, event)
         for watcher in self._watchers.get(call_id, ()):
             watcher.put(event)
 

@@ -14,17 +14,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from control_api.store import agents, deliveries, jobs
 from control_api.store.calls import CallRow
 
-DIAL, RECORDING, ANALYSE, WEBHOOK = "dial", "recording", "analyse", "webhook"
+DIAL, EXPIRE, RECORDING, ANALYSE, WEBHOOK = "dial", "expire", "recording", "analyse", "webhook"
 
 
 async def after_creation(connection: AsyncConnection, call: CallRow, now: int) -> None:
-    """An outbound call was made: dial it when its time has come."""
+    """An outbound call was made: dial it when its time has come, or let it expire where no channel becomes free."""
     await _enqueue(connection, DIAL, call.id, now, run_at=call.scheduled_at or now)
+    if call.expires_at is not None:
+        await _enqueue(connection, EXPIRE, call.id, now, run_at=call.expires_at)
 
 
 async def after_end(connection: AsyncConnection, call: CallRow, now: int) -> None:
     """A call became final. An answered one may have a recording to be finished first."""
-    await jobs.cancel(connection, dedupe_key(DIAL, call.id))
+    for waiting in (DIAL, EXPIRE):
+        await jobs.cancel(connection, dedupe_key(waiting, call.id))
     agent = await agents.get_any(connection, call.agent_id) if call.agent_id else None
     url = agent.settings.get("postCallWebhookUrl") if agent else None
     if agent is not None and url:
