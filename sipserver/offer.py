@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from media.frames import Codec, Direction, RtpFormat, RtpRemote
 from sipserver.sdp import Attribute, Format, Media, Origin, SdpError, Session
@@ -15,6 +15,8 @@ EVENT = "telephone-event"
 EVENT_PAYLOAD_TYPE = 101
 EVENTS = "0-15"
 """The DTMF digits (RFC 4733 section 3.2)."""
+
+Address = IPv4Address | IPv6Address
 
 _PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
 _SENDS = (Direction.SENDRECV, Direction.SENDONLY)
@@ -59,6 +61,21 @@ class Negotiated:
     direction: Direction
 
 
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """What the peer says of a stream that we can agree to; `common` in the peer's order, never empty."""
+
+    media: Media
+    address: Address
+    common: list[Format]
+    events: list[Format]
+    direction: Direction
+
+    def event(self, rate: int) -> int | None:
+        """The payload type of telephone events at the codec's clock rate (RFC 4733 section 2.5.1.1)."""
+        return next((form.payload_type for form in self.events if form.rate == rate), None)
+
+
 class OfferAnswer:
     """One leg's offers and answers.
 
@@ -71,6 +88,7 @@ class OfferAnswer:
     ) -> None:
         self._host = host
         self._port = port
+        self._family = ip_address(host).version
         self._codecs = tuple(codecs)
         self._prefer_ours = prefer_ours
         self._origin = Origin(session_id, 0, host)
@@ -93,12 +111,12 @@ class OfferAnswer:
     def answer(self, sdp: bytes, direction: Direction = Direction.SENDRECV) -> bytes:
         """The answer to the peer's offer; `direction` is what we want. Raises NotAcceptable, and then nothing has changed."""
         theirs = _read(sdp)
-        index, media, chosen = self._choose(theirs)
-        flow = _combine(direction, theirs.direction_of(media))
-        audio = self._audio([chosen], _event(media, chosen.rate), flow, media.protocol)
-        self._agree(theirs, media, chosen, flow)
+        index, stream = self._choose(theirs)
+        chosen = self._pick(stream.common)
+        flow = _combine(direction, stream.direction)
+        self._agree(stream, chosen, flow)
         self._lines = tuple(None if i == index else _refusal(line) for i, line in enumerate(theirs.media))
-        return self._describe(audio)
+        return self._describe(self._audio([chosen], stream.event(chosen.rate), flow, stream.media.protocol))
 
     def accept_answer(self, sdp: bytes) -> None:
         """Take the peer's answer to our last offer. Raises NotAcceptable, and then nothing has changed."""
@@ -108,40 +126,40 @@ class OfferAnswer:
         index = self._lines.index(None)
         if index >= len(theirs.media):
             raise NotAcceptable("The answer lacks the audio line.")
-        media = theirs.media[index]
-        fault = self._fault(theirs, media)
-        if fault is not None:
-            raise fault
-        flow = _combine(self._sent.direction_of(self._sent.media[index]), theirs.direction_of(media))
-        self._agree(theirs, media, self._common(media)[0], flow)
+        stream = self._stream(theirs, theirs.media[index])
+        offered = self._sent.direction_of(self._sent.media[index])
+        self._agree(stream, stream.common[0], _combine(offered, stream.direction))
 
     @property
     def local(self) -> bytes | None:
         """Our last description, byte for byte: what a session refresh repeats (RFC 4028 section 7.4)."""
         return None if self._sent is None else bytes(self._sent)
 
-    def _choose(self, theirs: Session) -> tuple[int, Media, Format]:
-        """The first stream that can be agreed to, and its codec."""
+    def _choose(self, theirs: Session) -> tuple[int, _Stream]:
+        """The first stream that can be agreed to."""
         faults = []
         for index, media in enumerate(theirs.media):
-            fault = self._fault(theirs, media)
-            if fault is None:
-                return index, media, self._pick(media)
-            faults.append(fault)
+            try:
+                return index, self._stream(theirs, media)
+            except NotAcceptable as fault:
+                faults.append(fault)
         raise max(faults, key=_closeness, default=NotAcceptable("The offer has no streams.", 304))
 
-    def _fault(self, theirs: Session, media: Media) -> NotAcceptable | None:
-        """Why this stream cannot be agreed to."""
+    def _stream(self, theirs: Session, media: Media) -> _Stream:
+        """What the peer says of one stream. Raises NotAcceptable where it cannot be agreed to."""
         if media.kind != "audio" or not media.port or media.protocol.upper() not in _PROTOCOLS:
-            return NotAcceptable("There is no audio stream over RTP/AVP.", 304)
-        if not self._common(media):
-            return NotAcceptable("None of the codecs is spoken here.", 305)
-        if not self._reachable(theirs.host_of(media)):
-            return NotAcceptable(f"RTP cannot be sent to {theirs.host_of(media)} from here.", 302)
-        return None
+            raise NotAcceptable("There is no audio stream over RTP/AVP.", 304)
+        codecs = media.codecs
+        common = [form for form in codecs if any(codec.matches(form) for codec in self._codecs)]
+        if not common:
+            raise NotAcceptable("None of the codecs is spoken here.", 305)
+        address = _address(theirs.host_of(media))
+        if address is None or address.version != self._family:
+            raise NotAcceptable(f"RTP cannot be sent to {theirs.host_of(media)} from here.", 302)
+        events = [form for form in codecs if form.name.lower() == EVENT]
+        return _Stream(media, address, common, events, theirs.direction_of(media))
 
-    def _pick(self, media: Media) -> Format:
-        common = self._common(media)
+    def _pick(self, common: list[Format]) -> Format:
         if self.negotiated is not None:
             in_use = [form for form in common if form.name.upper() == self.negotiated.format.codec.value.upper()]
             common = in_use or common
@@ -149,32 +167,23 @@ class OfferAnswer:
             return min(common, key=lambda form: next(i for i, codec in enumerate(self._codecs) if codec.matches(form)))
         return common[0]
 
-    def _common(self, media: Media) -> list[Format]:
-        return [form for form in media.codecs if any(codec.matches(form) for codec in self._codecs)]
-
-    def _reachable(self, host: str | None) -> bool:
-        """Names are not resolved here, and an address of the other family cannot be reached from our socket."""
-        try:
-            return host is not None and ip_address(host).version == ip_address(self._host).version
-        except ValueError:
-            return False
-
-    def _agree(self, theirs: Session, media: Media, chosen: Format, flow: Direction) -> None:
-        agreed = Negotiated(self._remote(theirs, media), self._format(media, chosen), flow)
+    def _agree(self, stream: _Stream, chosen: Format, flow: Direction) -> None:
+        agreed = Negotiated(self._remote(stream), self._format(stream, chosen), flow)
         self.changed = agreed != self.negotiated
         self.negotiated = agreed
 
-    def _remote(self, theirs: Session, media: Media) -> RtpRemote:
+    def _remote(self, stream: _Stream) -> RtpRemote:
         """Of a peer that holds with an address of zeros the former address stays known."""
-        host = theirs.host_of(media) or ""
-        if self.negotiated is not None and ip_address(host).is_unspecified:
+        host = str(stream.address)
+        if self.negotiated is not None and stream.address.is_unspecified:
             host = self.negotiated.remote.host
-        return RtpRemote(host, media.port, media.rtcp_port)
+        return RtpRemote(host, stream.media.port, stream.media.rtcp_port)
 
-    def _format(self, media: Media, chosen: Format) -> RtpFormat:
+    def _format(self, stream: _Stream, chosen: Format) -> RtpFormat:
         codec = next(codec.codec for codec in self._codecs if codec.matches(chosen))
-        ptime = min(media.ptime or PTIME, media.maxptime or media.ptime or PTIME)
-        return RtpFormat(codec, chosen.payload_type, _event(media, chosen.rate), ptime)
+        wanted, most = stream.media.ptime or PTIME, stream.media.maxptime
+        ptime = wanted if most is None else min(wanted, most)
+        return RtpFormat(codec, chosen.payload_type, stream.event(chosen.rate), ptime)
 
     def _audio(
         self, formats: Sequence[Format], event: int | None, direction: Direction, protocol: str = "RTP/AVP"
@@ -213,10 +222,12 @@ def _refusal(media: Media) -> Media:
     return Media(media.kind, 0, media.protocol, media.formats or ("0",))
 
 
-def _event(media: Media, rate: int) -> int | None:
-    """The payload type of telephone events at the codec's clock rate (RFC 4733 section 2.5.1.1)."""
-    events = (form for form in media.codecs if form.name.lower() == EVENT and form.rate == rate)
-    return next((form.payload_type for form in events), None)
+def _address(host: str | None) -> Address | None:
+    """None for a name, too: names are not resolved here."""
+    try:
+        return None if host is None else ip_address(host)
+    except ValueError:
+        return None
 
 
 def _combine(ours: Direction, theirs: Direction) -> Direction:

@@ -17,21 +17,22 @@ Attribute = tuple[str, str | None]
 """`a=name:value`; None for `a=name`."""
 
 STATIC = {
-    0: ("PCMU", 8000),
-    3: ("GSM", 8000),
-    4: ("G723", 8000),
-    8: ("PCMA", 8000),
-    9: ("G722", 8000),
-    13: ("CN", 8000),
-    15: ("G728", 8000),
-    18: ("G729", 8000),
+    "0": ("PCMU", 8000, 1),
+    "3": ("GSM", 8000, 1),
+    "4": ("G723", 8000, 1),
+    "8": ("PCMA", 8000, 1),
+    "9": ("G722", 8000, 1),
+    "13": ("CN", 8000, 1),
+    "15": ("G728", 8000, 1),
+    "18": ("G729", 8000, 1),
 }
 """Payload types that need no rtpmap (RFC 3551 section 6)."""
 
+_UNKNOWN = ("", 0, 0)
 _MEDIA = re.compile(r"(\S+)\s+([0-9]{1,5})(?:/[0-9]+)?\s+(\S+)((?:\s+\S+)*)\s*")
 _ADDRESS = re.compile(r"IN\s+IP[46]\s+([^\s/]+)(?:/\S*)?\s*", re.IGNORECASE)
 _ORIGIN = re.compile(r"(\S+)\s+([0-9]{1,20})\s+([0-9]{1,20})\s+IN\s+IP[46]\s+(\S+)\s*", re.IGNORECASE)
-_RTPMAP = re.compile(r"\s*([0-9]{1,3})\s+([^/\s]+)/([0-9]{1,6})(?:/([0-9]{1,2}))?\s*")
+_RTPMAP = re.compile(r"\s*([0-9]|[1-9][0-9]|1[01][0-9]|12[0-7])\s+([^/\s]+)/([0-9]{1,6})(?:/([0-9]{1,2}))?\s*")
 _RTCP = re.compile(r"\s*([0-9]{1,5})(?:\s+IN\s+IP[46]\s+(\S+))?\s*", re.IGNORECASE)
 _WORD = re.compile(r"[^\s\x00]+")
 _DIRECTIONS = frozenset(direction.value for direction in Direction)
@@ -85,13 +86,13 @@ class Media:
     @property
     def codecs(self) -> list[Format]:
         """What the line offers, in its order; numbers without a known meaning are left out."""
-        maps = dict(filter(None, (_rtpmap(value) for name, value in self.attributes if name == "rtpmap")))
-        fmtps = dict(_fmtp(value) for name, value in self.attributes if name == "fmtp")
+        maps = dict(_rtpmap(value) for name, value in self.attributes if name == "rtpmap" and value)
+        fmtps = dict(_fmtp(value) for name, value in self.attributes if name == "fmtp" and value)
         found = []
-        for number in (int(text) for text in self.formats if text.isascii() and text.isdigit() and len(text) <= 3):
-            name, rate, channels = maps.get(number) or (*STATIC.get(number, ("", 0)), 1)
+        for text in self.formats:
+            name, rate, channels = maps.get(text) or STATIC.get(text) or _UNKNOWN
             if name:
-                found.append(Format(number, name, rate, channels, fmtps.get(str(number))))
+                found.append(Format(int(text), name, rate, channels, fmtps.get(text)))
         return found
 
     @property
@@ -123,8 +124,9 @@ class Session:
 
     @classmethod
     def parse(cls, data: bytes) -> Session:
-        """Lines may end with CRLF, LF or CR; s= and t= may be missing. Raises SdpError."""
-        lines = [line for line in re.split(r"\r\n|\n|\r", data.decode("utf-8", "replace")) if line.strip()]
+        """Lines may end with CRLF, LF or CR; s= and t= may be missing, o= may be odd. Raises SdpError."""
+        text = data.decode("utf-8", "replace").replace("\r", "\n")
+        lines = [line for line in text.split("\n") if line]
         if not lines or not lines[0].startswith("v="):
             raise SdpError("A session description begins with v=0.")
         at = [i for i, line in enumerate(lines) if line.startswith("m=")]
@@ -144,9 +146,10 @@ class Session:
         lines += ["t=0 0", *_attribute_lines(self.attributes)]
         for media in self.media:
             lines += _media_lines(media)
-        if any(character in line for line in lines for character in "\r\n\x00"):
+        text = "".join(f"{line}\r\n" for line in lines)
+        if "\x00" in text or not text.count("\r") == text.count("\n") == len(lines):
             raise SdpError("A line break or NUL cannot be part of a line.")
-        return "".join(f"{line}\r\n" for line in lines).encode()
+        return text.encode()
 
     def host_of(self, media: Media) -> str | None:
         """Where this stream is received."""
@@ -188,10 +191,9 @@ def _value(lines: list[str], letter: str) -> str | None:
 
 
 def _parse_origin(text: str | None) -> Origin:
+    """No call depends on the peer's o= line, so one that cannot be read does no harm."""
     match = _ORIGIN.fullmatch(text or "")
-    if match is None:
-        raise SdpError("There is no proper o= line.")
-    return Origin(int(match[2]), int(match[3]), match[4], match[1])
+    return Origin(int(match[2]), int(match[3]), match[4], match[1]) if match else Origin(0, 0, "0.0.0.0")
 
 
 def _parse_host(text: str | None) -> str | None:
@@ -221,13 +223,13 @@ def _first(attributes: tuple[Attribute, ...], wanted: str) -> str | None:
     return next((value for name, value in attributes if name == wanted), None)
 
 
-def _rtpmap(value: str | None) -> tuple[int, tuple[str, int, int]] | None:
-    match = _RTPMAP.fullmatch(value or "")
-    return (int(match[1]), (match[2], int(match[3]), int(match[4] or 1))) if match else None
+def _rtpmap(value: str) -> tuple[str, tuple[str, int, int]]:
+    match = _RTPMAP.fullmatch(value)
+    return (match[1], (match[2], int(match[3]), int(match[4] or 1))) if match else ("", _UNKNOWN)
 
 
-def _fmtp(value: str | None) -> tuple[str, str]:
-    number, _, text = (value or "").strip().partition(" ")
+def _fmtp(value: str) -> tuple[str, str]:
+    number, _, text = value.strip().partition(" ")
     return number, text.strip()
 
 

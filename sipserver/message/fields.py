@@ -6,19 +6,21 @@ import re
 from dataclasses import dataclass, replace
 
 from sipserver.message.error import MessageError
-from sipserver.message.grammar import HOST, QUOTED, TOKEN, WSP, is_token, quote, unquote
+from sipserver.message.grammar import HOST, QUOTED, SIP, TOKEN, WSP, is_token, quote, unquote
 from sipserver.message.params import NO_PARAMS, Params
 
 _VIA = re.compile(
-    rf"SIP[ \t]*+/[ \t]*+[0-9.]++[ \t]*+/[ \t]*+({TOKEN}++)[ \t]++({HOST})[ \t]*+(?::[ \t]*+([0-9]{{1,5}})[ \t]*+)?(;.*+)?",
-    re.IGNORECASE | re.DOTALL,
+    rf"{SIP}[ \t]*+/[ \t]*+[0-9.]++[ \t]*+/[ \t]*+({TOKEN}++)[ \t]++({HOST})[ \t]*+(?::[ \t]*+([0-9]{{1,5}})[ \t]*+)?(;.*+)?",
+    re.DOTALL,
 )
 _URI = r"[A-Za-z][A-Za-z0-9+.\-]*+:"
-_NAME_ADDR = re.compile(rf"(?:({QUOTED})|([^\"<>,;]*+))[ \t]*+<({_URI}[^\s<>\"]++)>[ \t]*+(;.*+)?", re.DOTALL)
-_ADDR_SPEC = re.compile(rf"({_URI}[^\s<>\",;?]++|\*)[ \t]*+(;.*+)?", re.DOTALL)
+_NAME_ADDR = re.compile(
+    rf"(?:({QUOTED})|([^\"<>,;]*+))[ \t]*+<({_URI}[^\x00-\x20\x7f<>\"]++)>[ \t]*+(;.*+)?", re.DOTALL
+)
+_ADDR_SPEC = re.compile(rf"({_URI}[^\x00-\x20\x7f<>\",;?]++|\*)[ \t]*+(;.*+)?", re.DOTALL)
 _CSEQ = re.compile(rf"([0-9]{{1,32}})[ \t]++({TOKEN}++)")
 _COOKIE = "z9hg4bk"
-_WRITABLE = re.compile(r"[^\s<>\"\x00-\x1f\x7f]+")
+_WRITABLE = re.compile(r"[^\x00-\x20\x7f<>\"]++")
 
 
 @dataclass(frozen=True, slots=True)

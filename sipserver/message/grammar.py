@@ -16,6 +16,12 @@ WSP = " \t"
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]"
 """One character of a token (RFC 3261 section 25.1)."""
 
+PLAIN = r"[^\x00-\x20\x7f\";,<>]"
+"""One character of an unquoted parameter value: wider than the grammar's, but nothing that ends a value elsewhere."""
+
+SIP = "[Ss][Ii][Pp]"
+"""Spelled out, for IGNORECASE makes every character class slow."""
+
 QUOTED = r'"(?:[^"\\]++|\\.)*+"'
 """A quoted string with its quotes. Any character but CR and LF may follow the backslash."""
 

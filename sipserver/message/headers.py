@@ -155,11 +155,10 @@ class Headers:
 
     def view(self, name: str, make: Callable[[], T]) -> T:
         """What `make` returned the first time since the last change; for the typed views of a message."""
-        try:
-            return cast(T, self._views[name])
-        except KeyError:
+        value = self._views.get(name)
+        if value is None:
             value = self._views[name] = make()
-            return value
+        return cast(T, value)
 
     def __contains__(self, name: str) -> bool:
         return key_of(name) in self._index

@@ -14,7 +14,7 @@ from sipserver.message.headers import Headers
 
 F = TypeVar("F")
 
-_URI = re.compile(r"[^\s<>\"\x00-\x1f\x7f]+")
+_URI = re.compile(r"[^\x00-\x20\x7f<>\"]++")
 
 
 class _Views:

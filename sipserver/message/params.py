@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sipserver.message.error import MessageError
-from sipserver.message.grammar import QUOTED, TOKEN, quote, unquote
+from sipserver.message.grammar import PLAIN, QUOTED, TOKEN, quote, unquote
 
-_VALUE = rf'(?:{QUOTED}|[^\s";,<>]*+)'
+_VALUE = rf"(?:{QUOTED}|{PLAIN}*+)"
 _PARAM = rf"[ \t]*+;[ \t]*+({TOKEN}++)[ \t]*+(?:(=)[ \t]*+({_VALUE})[ \t]*+)?+"
 _ONE = re.compile(_PARAM, re.DOTALL)
 _ALL = re.compile(rf"(?:{_PARAM})*+[ \t]*+;?[ \t]*+", re.DOTALL)
-_PLAIN = re.compile(r"[^\s\";,<>\x00-\x1f\x7f]*")
-_NAME = re.compile(r"[^\s\";,<>=?\x00-\x1f\x7f]+")
+_PLAIN = re.compile(f"{PLAIN}*+")
+_NAME = re.compile(r"[^\x00-\x20\x7f\";,<>=?]++")
 
 
 @dataclass(frozen=True, slots=True)

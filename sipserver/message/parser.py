@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sipserver.message.error import MessageError
-from sipserver.message.grammar import TOKEN, WSP, is_token
+from sipserver.message.grammar import SIP, TOKEN, WSP, is_token
 from sipserver.message.headers import KEYS, Headers, key_of
 from sipserver.message.message import Request, Response
 
@@ -17,9 +17,9 @@ MAX_HEADERS = 200
 """Header lines of a message."""
 
 _FOLD = re.compile(r"\r\n[ \t]+")
-_REQUEST = re.compile(rf"({TOKEN}++) ([A-Za-z][A-Za-z0-9+.\-]*+:[^\s<>\"\x00-\x1f\x7f]++) SIP/2\.0", re.IGNORECASE)
-_STATUS = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
-_OTHER_VERSION = re.compile(r".* SIP/(?!2\.0$)[0-9]+\.[0-9]+", re.IGNORECASE)
+_REQUEST = re.compile(rf"({TOKEN}++) ([A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f<>\"]++) {SIP}/2\.0")
+_STATUS = re.compile(rf"{SIP}/2\.0 ([1-6][0-9]{{2}})(?: (.*))?")
+_OTHER_VERSION = re.compile(rf".* {SIP}/(?!2\.0$)[0-9]+\.[0-9]+")
 _LENGTH = re.compile(r"[0-9]{1,20}")
 
 

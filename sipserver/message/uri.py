@@ -8,14 +8,14 @@ from urllib.parse import quote as percent_quote
 from urllib.parse import unquote as percent_unquote
 
 from sipserver.message.error import MessageError
-from sipserver.message.grammar import HOST
+from sipserver.message.grammar import HOST, SIP
 from sipserver.message.params import NO_PARAMS, Params
 
+_BAD = r"\x00-\x20\x7f<>\""
 _URI = re.compile(
-    rf"(sips?):(?:([^@:\s<>\"]++)(?::([^@\s<>\"]*+))?@)?({HOST})(?::([0-9]{{1,5}}))?(;[^?\s<>\"]*+)?(?:\?([^\s<>\"]*+))?",
-    re.IGNORECASE,
+    rf"({SIP}[Ss]?):(?:([^@:{_BAD}]++)(?::([^@{_BAD}]*+))?@)?({HOST})(?::([0-9]{{1,5}}))?(;[^?{_BAD}]*+)?(?:\?([^{_BAD}]*+))?"
 )
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*+):[^\s<>\"]++")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*+):[^\x00-\x20\x7f<>\"]++")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _NUMBER = re.compile(r"\+?[().\-]*+[0-9*#][0-9*#().\-]*+")
 _SEPARATORS = str.maketrans("", "", "-.()")

@@ -83,8 +83,7 @@ def test_an_address_of_zeros_hears_nothing(address: str, stated: str, direction:
     [
         b"",
         b"hello",
-        b"v=0",
-        b"v=0\no=- x 1 IN IP4 h",
+        b"\n\n",
         b"v=0\no=- 1 1 IN IP4 h\nc=IN IP9 h\nm=audio 4 RTP/AVP 0",
         b"v=0\no=- 1 1 IN IP4 h\nm=audio RTP/AVP 0",
         b"v=0\no=- 1 1 IN IP4 h\nm=audio 65536 RTP/AVP 0",
@@ -95,10 +94,19 @@ def test_what_is_no_description_is_refused(data: bytes) -> None:
         Session.parse(data)
 
 
-@pytest.mark.parametrize("attribute", ["rtpmap:0", "rtpmap:x PCMU/8000", "rtpmap:0 PCMU", "fmtp", "rtpmap"])
+@pytest.mark.parametrize(
+    "origin", ["", "o=-\n", "o=- x 1 IN IP4 h\n", "o=Joe Doe 1 1 IN IP4 h\n", "o=- -1 1 IN IP4 h\n"]
+)
+def test_an_odd_origin_does_no_harm(origin: str) -> None:
+    assert Session.parse(f"v=0\n{origin}m=audio 4 RTP/AVP 0".encode()).media[0].port == 4
+
+
+@pytest.mark.parametrize(
+    "attribute", ["rtpmap:128 PCMU/8000", "rtpmap:0", "rtpmap:x PCMU/8000", "rtpmap:0 PCMU", "fmtp", "rtpmap"]
+)
 def test_an_attribute_that_makes_no_sense_is_as_if_it_were_not_there(attribute: str) -> None:
     session = Session.parse(
-        f"v=0\no=- 1 1 IN IP4 h\nm=audio 4 RTP/AVP 0 x 9999\na={attribute}\na=ptime:0\na=rtcp:0".encode()
+        f"v=0\no=- 1 1 IN IP4 h\nm=audio 4 RTP/AVP 0 x 128 9999\na={attribute}\na=ptime:0\na=rtcp:0".encode()
     )
     [media] = session.media
     assert media.codecs == [Format(0, "PCMU", 8000)]
