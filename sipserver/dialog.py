@@ -34,8 +34,8 @@ class Dialog:
 
     @classmethod
     def of_server(cls, request: Request, local_tag: str, flow: Source | None = None) -> Dialog:
-        """As the one who is called sees it (section 12.1.1). Raises MessageError for an INVITE without a usable Contact."""
-        return cls(
+        """As the one who is called sees it (section 12.1.1). Raises MessageError for an INVITE whose Contact or routes lead nowhere."""
+        dialog = cls(
             call_id=request.call_id,
             local=request.to.with_tag(local_tag),
             remote=request.from_,
@@ -45,11 +45,13 @@ class Dialog:
             remote_cseq=request.cseq.number,
             flow=flow,
         )
+        dialog.next_hop()
+        return dialog
 
     @classmethod
     def of_client(cls, request: Request, response: Response) -> Dialog:
-        """As the one who calls sees it (section 12.1.2). Raises MessageError for a response without a usable Contact."""
-        return cls(
+        """As the one who calls sees it (section 12.1.2). Raises MessageError for a response whose Contact or routes lead nowhere."""
+        dialog = cls(
             call_id=request.call_id,
             local=request.from_,
             remote=response.to,
@@ -58,16 +60,19 @@ class Dialog:
             local_cseq=request.cseq.number,
             remote_cseq=None,
         )
+        dialog.next_hop()
+        return dialog
 
     @property
     def id(self) -> DialogId:
         """What a request in this dialog is found by."""
         return (self.call_id, self.local.tag or "", self.remote.tag or "")
 
-    def confirm(self, response: Response) -> None:
+    def confirm(self, request: Request, response: Response) -> None:
         """The 2xx of our INVITE: its Contact and its route set replace those of the early dialog (section 13.2.2.4)."""
-        self.remote_target = contact_of(response)
-        self.route_set = tuple(reversed(response.record_routes))
+        fresh = Dialog.of_client(request, response)
+        self.remote_target, self.route_set = fresh.remote_target, fresh.route_set
+        self.local_cseq = max(self.local_cseq, fresh.local_cseq)
 
     def refresh(self, message: Request | Response) -> None:
         """A target refresh: the Contact, where there is a usable one, replaces the target, the route set stays (12.2.1.2)."""

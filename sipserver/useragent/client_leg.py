@@ -120,9 +120,7 @@ class ClientLeg(AgentLeg):
             dialog = Dialog.of_client(self._exchange.request, response)
             self._enter(dialog, tag)
         else:
-            dialog.confirm(response)
-        dialog.local_cseq = max(dialog.local_cseq, self._exchange.request.cseq.number)
-        dialog.next_hop()
+            dialog.confirm(self._exchange.request, response)
         return dialog
 
     def _forget_early(self) -> None:

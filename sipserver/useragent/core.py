@@ -14,25 +14,18 @@ from itertools import count
 
 from sipserver.dialog import DialogId, server_dialog_id
 from sipserver.legs import Guard, Invitation, LadderTap, LegEvent, Source
-from sipserver.locate import LocateError, Location, Lookup, Target, Transport, default_port, locate
+from sipserver.locate import Target, Transport, default_port
 from sipserver.message import MessageError, Request, Response, SipUri, mark_source, parse, response_to
 from sipserver.message.check import discard, refuse
 from sipserver.protocols import Trunk
 from sipserver.transaction import Intervals, Outgoing, TimerQueue, TransactionLayer
 from sipserver.useragent.client_leg import ClientLeg
 from sipserver.useragent.exchange import Errand, Exchange
+from sipserver.useragent.finder import Finder, Question
 from sipserver.useragent.identity import ABLE, TOLERATED, Identity, Limits
 from sipserver.useragent.leg import AgentLeg, Extra, notify_status, user_part
 from sipserver.useragent.placing import options_of, placing_of
 from sipserver.useragent.server_leg import ServerLeg
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """The driver is asked to look a name up, and to call `resolved` with the number."""
-
-    number: int
-    lookup: Lookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +77,7 @@ class UserAgent:
         self._dialogs: dict[DialogId, AgentLeg] = {}
         self._outbox: list[Outgoing] = []
         self._events: list[Event] = []
-        self._asked: dict[int, Callable[[Sequence[str]], None]] = {}
-        self._questions = 0
+        self._finder = Finder(identity.ports, lambda question: self._events.append(question), self._limits.lookups)
 
     # -- what the driver calls ----------------------------------------------------------------------------------------
 
@@ -121,9 +113,7 @@ class UserAgent:
     def resolved(self, question: Question, addresses: Sequence[str], now: float) -> None:
         """What the DNS knows; an empty sequence where the name has no address."""
         self.timers.now = now
-        advance = self._asked.pop(question.number, None)
-        if advance is not None:
-            advance(addresses)
+        self._finder.resolved(question, addresses)
 
     def failed(self, outgoing: Outgoing, now: float) -> None:
         """This message could not be sent (RFC 3261 section 18.4)."""
@@ -180,7 +170,7 @@ class UserAgent:
     @property
     def idle(self) -> bool:
         """Whether nothing is left to be seen through: no leg, no dialog, and no request of ours that waits for its answer."""
-        return not (self.legs or self._dialogs or self._asked or self.transactions.waiting())
+        return not (self.legs or self._dialogs or self._finder.busy or self.transactions.waiting())
 
     # -- responses ----------------------------------------------------------------------------------------------------
 
@@ -361,38 +351,8 @@ class UserAgent:
     def locate(
         self, uri: SipUri, flow: Source | None, found: Callable[[Target], None], lost: Callable[[int, str], None]
     ) -> None:
-        """Find where the URI leads and call one of the two; `flow` is used where it leads to the same host by the same transport."""
-        location = locate(uri)
-
-        def advance(addresses: Sequence[str] | None) -> None:
-            outcome = self._advance(location, addresses)
-            if isinstance(outcome, Lookup):
-                self._ask(outcome, advance, lost)
-            elif isinstance(outcome, str):
-                lost(503, outcome)
-            elif outcome.transport not in self.identity.ports:
-                lost(503, f"The transport {outcome.transport} is not available on this node")
-            else:
-                found(_along(outcome, flow))
-
-        advance(None)
-
-    def _advance(self, location: Location, addresses: Sequence[str] | None) -> Lookup | Target | str:
-        try:
-            return next(location) if addresses is None else location.send(addresses)
-        except StopIteration as done:
-            target: Target = done.value
-            return target
-        except LocateError as error:
-            return str(error)
-
-    def _ask(self, lookup: Lookup, advance: Callable[[Sequence[str]], None], lost: Callable[[int, str], None]) -> None:
-        if len(self._asked) >= self._limits.lookups:
-            lost(503, "Too many names are being looked up")
-            return
-        self._questions += 1
-        self._asked[self._questions] = advance
-        self._events.append(Question(self._questions, lookup))
+        """Find where the URI leads, now or after a look-up, and call one of the two (see `Finder`)."""
+        self._finder.locate(uri, flow, found, lost)
 
     def _transmit(self, outgoing: Outgoing) -> None:
         if outgoing.ladder:
@@ -402,10 +362,3 @@ class UserAgent:
     def _show(self, direction: str, message: Request | Response) -> None:
         if self._tap is not None:
             self._tap(message.call_id, "<" if direction == "<" else ">", message)
-
-
-def _along(target: Target, flow: Source | None) -> Target:
-    """The target, over the connection that the dialog came by, if it leads to the same host (section 18.1.1 and RFC 5923)."""
-    if flow is None or flow.transport != target.transport or flow.host != target.host:
-        return target
-    return Target(target.transport, target.host, target.port, flow)

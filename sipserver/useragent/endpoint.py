@@ -22,8 +22,9 @@ from sipserver.transaction import Intervals, Outgoing
 from sipserver.transport.bind import bind, local_address
 from sipserver.transport.tcp import TcpCallbacks, TcpLimits, TcpTransport
 from sipserver.transport.udp import UdpTransport
-from sipserver.useragent.core import Event, Happened, Invited, Over, Question, UserAgent
+from sipserver.useragent.core import Event, Happened, Invited, Over, UserAgent
 from sipserver.useragent.face import EndpointLeg
+from sipserver.useragent.finder import Question
 from sipserver.useragent.identity import Identity, Limits
 from sipserver.useragent.leg import AgentLeg
 

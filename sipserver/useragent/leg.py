@@ -295,7 +295,8 @@ def notify_status(request: Request) -> int:
 
 def reason_header(reason: str) -> str:
     """A Reason header (RFC 3326) of a plain text; what is one already stays as it is."""
-    return reason if ";" in reason else f"SIP;text={quote(reason)}"
+    line = " ".join(reason.split())
+    return line if ";" in line else f"SIP;text={quote(line)}"
 
 
 def user_part(uri: str) -> str | None:

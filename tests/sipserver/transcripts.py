@@ -25,7 +25,8 @@ from sipserver.locate import Target
 from sipserver.message import Headers, Request, Response, parse, response_to
 from sipserver.protocols import Trunk
 from sipserver.useragent.client_leg import ClientLeg
-from sipserver.useragent.core import Event, Happened, Invited, Over, Question, UserAgent
+from sipserver.useragent.core import Event, Happened, Invited, Over, UserAgent
+from sipserver.useragent.finder import Question
 from sipserver.useragent.identity import Identity, Limits
 from sipserver.useragent.leg import AgentLeg
 from sipserver.useragent.server_leg import ServerLeg
@@ -205,7 +206,7 @@ class Transcript:
         if "challenge" in flags:
             response.headers.add(
                 "WWW-Authenticate" if status == 401 else "Proxy-Authenticate",
-                'Digest realm="r", nonce="n%s", algorithm=MD5, qop="auth"' % len(self.sent),
+                f'Digest realm="r", nonce="n{len(self.sent)}", algorithm=MD5, qop="auth"',
             )
         return response
 

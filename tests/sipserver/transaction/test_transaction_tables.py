@@ -29,7 +29,12 @@ def test_steps_lead_to_states_of_the_machine_or_to_the_end(machine: Machine) -> 
 
 @every_machine
 def test_every_state_leads_to_the_end_by_a_timer_that_was_started(machine: Machine) -> None:
-    started = {deed.timer for step in (machine.start, *machine.table.values()) for deed in step.deeds if isinstance(deed, Start)}
+    started = {
+        deed.timer
+        for step in (machine.start, *machine.table.values())
+        for deed in step.deeds
+        if isinstance(deed, Start)
+    }
     timers = {Timer(item.value) for item in machine.inputs if isinstance(item.value, Timer)}
     assert started == timers
     ending = {state for (state, item), step in machine.table.items() if step.state is State.TERMINATED}
