@@ -43,6 +43,8 @@ POLITE_SECONDS = 5.0
 """How long after `max_call_seconds` a call is cut: its conversation says goodbye first."""
 CLOSE_SECONDS = 10.0
 """How long its media may take to close."""
+ENDED_RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds after each attempt to make a row final. What is still open then, the next start of the node ends as `node_lost`."""
 
 _REFUSALS = {EndedReason.CANCELED: 480, EndedReason.AT_CAPACITY: 503, EndedReason.NODE_LOST: 503}
 """How an inbound call is refused that we end before its answer; 500 for every other reason."""
@@ -90,7 +92,6 @@ class Call:
         self._group = asyncio.TaskGroup()
         self._tasks: list[asyncio.Task[None]] = []
         self._leg = leg
-        self._hung_up = False
         self._rang = party.direction is CallDirection.INBOUND
         self._early_sdp: bytes | None = None
         self._session: MediaSession | None = None
@@ -116,7 +117,7 @@ class Call:
         return self.end(Outcome(EndedReason.CANCELED if self.answered_at is None else EndedReason.AGENT_ENDED))
 
     async def run(self, establish: Establish) -> None:
-        """See the call through; when this returns, its row is final. Raises CancelledError, and what the call log's `ended` raises."""
+        """See the call through; when this returns, its row is final. Raises nothing but CancelledError, and that only then."""
         party = self.party
         self._logger.info(
             "call begins", direction=party.direction, agent_id=party.agent.id, customer=masked(party.customer_number)
@@ -283,10 +284,9 @@ class Call:
     # -- the end ---------------------------------------------------------------------------------------------------------
 
     def _leave(self, outcome: Outcome) -> None:
-        """Hang up, once."""
-        if self._leg is None or self._hung_up:
+        """Hang up. On a leg that is over this does nothing."""
+        if self._leg is None:
             return
-        self._hung_up = True
         if self.party.direction is CallDirection.INBOUND and self.answered_at is None:
             self._leg.reject(outcome.sip_code or _REFUSALS.get(outcome.reason, 500))
         else:
@@ -296,8 +296,12 @@ class Call:
         outcome = self._over.get(Outcome(EndedReason.ERROR))
         self._leave(outcome)
         end = self._last_word(outcome, await self._close_media())
-        await self._services.log.ended(self.id, end)
         self._logger.info("call ended", status=end.status, reason=end.reason, sip_code=end.sip_code)
+        for seconds in ENDED_RETRIES:
+            if await self._kept(self._services.log.ended(self.id, end)):
+                return
+            await asyncio.sleep(seconds)
+        self._logger.error("call is not final", attempts=len(ENDED_RETRIES))
 
     async def _close_media(self) -> MediaReport | None:
         if self._session is None:
@@ -331,7 +335,16 @@ class Call:
 
     def _write(self, writing: Coroutine[Any, Any, None]) -> None:
         """A line for the call log. Nobody waits for it, but the call's last word comes after it."""
-        self._group.create_task(writing)
+        self._group.create_task(self._kept(writing))
+
+    async def _kept(self, writing: Coroutine[Any, Any, None]) -> bool:
+        """Whether the call log took it. A store that fails, whichever way, ends no call that people are speaking on."""
+        try:
+            await writing
+        except Exception:
+            self._logger.exception("call log failed")
+            return False
+        return True
 
     def _problem(self, part: Literal["sip", "media"], message: str) -> None:
         self._logger.warning("call problem", part=part)

@@ -195,9 +195,9 @@ class FakeEndpoint:
 class FakeMedia:
     """One call's media: what was connected, and events that the test emits."""
 
-    def __init__(self, call_id: str, port: int, recording: Path | None) -> None:
+    def __init__(self, call_id: str, host: str, port: int, recording: Path | None) -> None:
         self.call_id = call_id
-        self.host = "192.0.2.1"
+        self.host = host
         self.port = port
         self.recording = recording
         self.connections: list[tuple[float, RtpRemote, RtpFormat, Direction]] = []
@@ -237,6 +237,7 @@ class FakePlane:
 
     def __init__(self, rows: int = 10) -> None:
         self.rows = rows
+        self.host = "192.0.2.1"
         self.down = False
         self.opened: list[FakeMedia] = []
         self.open_takes = 0.0
@@ -245,7 +246,7 @@ class FakePlane:
         await asyncio.sleep(self.open_takes)
         if self.down:
             raise MediaUnavailable("the media process is down")
-        media = FakeMedia(call_id, 20000 + 2 * len(self.opened), recording)
+        media = FakeMedia(call_id, self.host, 20000 + 2 * len(self.opened), recording)
         self.opened.append(media)
         return media  # type: ignore[return-value]
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from media.frames import DigitHeard, MediaEvent, MediaFailed, MediaTimeout
-from sipserver.call import CLOSE_SECONDS, POLITE_SECONDS
+from sipserver.call import CLOSE_SECONDS, ENDED_RETRIES, POLITE_SECONDS
 from sipserver.legs import Answered, Ended
 from sipserver.protocols import ConversationEnd, EndedReason, LiveCall
-from tests.sipserver.call.fakes import AGENT, REPORT, FakeLeg, Stage, peer, silence, until
-from tests.virtual_time import run
+from tests.sipserver.call.fakes import AGENT, REPORT, FakeLeg, Stage, peer, until
+from tests.virtual_time import now, run
 
 
 async def answered(stage: Stage) -> FakeLeg:
@@ -259,20 +259,35 @@ def test_what_is_being_written_is_written_before_the_last_word() -> None:
     run(scene())
 
 
-def test_a_store_that_fails_in_a_call_ends_it() -> None:
-    """A call whose answer cannot be kept is a call without a true row."""
-
+def test_a_store_that_fails_in_a_call_does_not_end_it_and_gets_the_last_word_later() -> None:
     async def scene() -> None:
         stage = Stage()
-        stage.conversations.talk = silence
         stage.log.write_takes = 0.4
         leg = stage.ring()
         await until(0.5)
         stage.log.down = OSError("disk full")
-        await until(0.9)
-        assert leg.did[-1] == "hang_up error"
+        await until(60)
+        assert leg.did == ["ring 180", "answer"]
+        leg.tell(Ended("bye"))
+        await until(62)
         stage.log.down = None
         await stage.done()
-        assert stage.end() == ("completed", "error")
+        assert stage.log.told["call-1"] == ["begin", "ended"]
+        assert stage.end() == ("completed", "customer_ended")
+        assert stage.log.ends["call-1"].at == 60_000_000
+
+    run(scene())
+
+
+def test_a_store_that_stays_down_does_not_keep_the_place_for_ever() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.dial()
+        await until(1)
+        stage.log.down = OSError("disk full")
+        assert await stage.calls.hang_up("out")
+        await stage.done()
+        assert now() == 1 + sum(ENDED_RETRIES)
+        assert "out" not in stage.log.ends
 
     run(scene())

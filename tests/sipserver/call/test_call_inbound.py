@@ -50,6 +50,13 @@ def test_a_draining_node_answers_503_to_everybody() -> None:
     assert stage.endpoint.draining
 
 
+def test_a_node_that_takes_no_calls_says_so_before_it_looks_at_the_number() -> None:
+    stage = Stage()
+    stage.calls.drain()
+    assert refused(stage, invite(peer().offer(), to="+12025550199")) == (503, "30")
+    assert stage.directory.asked == []
+
+
 def test_a_full_disk_is_503() -> None:
     stage = Stage(manners=Manners(retry_after=120))
     stage.log.refusal = "Only 3 MiB of disk are free."
@@ -266,6 +273,33 @@ def test_media_that_are_gone_when_it_rings_are_503() -> None:
         await stage.done()
         assert leg.did == ["ring 180", "reject 503"]
         assert stage.end() == ("failed", "at_capacity")
+
+    run(scene())
+
+
+def test_an_offer_of_the_other_address_family_is_488_however_it_came() -> None:
+    """The source is IPv4, as the offer is, and our media have IPv6 alone: only then is it known that they cannot meet."""
+
+    async def scene() -> None:
+        stage = Stage()
+        stage.plane.host = "2001:db8::1"
+        leg = stage.ring()
+        await stage.done()
+        assert leg.did == ["ring 180", "reject 488"]
+        assert stage.end() == ("failed", "error")
+        assert stage.log.ends["call-1"].sip_code == 488
+
+    run(scene())
+
+
+def test_national_digits_of_the_caller_are_read_by_the_called_number_s_country() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        leg = stage.ring(invite(peer().offer(), caller="2025550123"))
+        await until(1)
+        assert stage.log.begun["call-1"].customer_number == CALLER
+        leg.tell(Ended("bye"))
+        await stage.done()
 
     run(scene())
 

@@ -92,6 +92,8 @@ def test_stop_hangs_up_everything() -> None:
         await until(13)
         await stage.calls.stop()
         assert stage.calls.live() == []
+        assert stage.calls.capacity() == 0
+        assert stage.endpoint.draining
         assert talking.did[-1] == "hang_up node_lost"
         assert ringing.did[-1] == "reject 503"
         assert dialled.did == ["hang_up node_lost"]
