@@ -140,6 +140,12 @@ class Line:
         assert self._ear.start is not None
         return self._ear.start
 
+    async def agent_begins_after(self, when: float, timeout: float) -> float:
+        """When the agent speaks that did not speak before `when`. Raises SilentLine."""
+        await self._until(lambda: (self._ear.start or 0) >= when, timeout, "the agent did not answer")
+        assert self._ear.start is not None
+        return self._ear.start
+
     async def agent_ends(self, timeout: float) -> Spoken:
         """Until the agent has spoken and fallen silent. Raises SilentLine."""
         before = len(self._ear.stretches)

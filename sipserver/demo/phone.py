@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from sipserver.demo.line import Line, SilentLine
-from sipserver.legs import Answered, Ended, Invitation, Leg, LegEvent, Refused, Source
+from sipserver.legs import Answered, Ended, Invitation, LadderTap, Leg, LegEvent, Refused, Source
 from sipserver.message import Request
 from sipserver.offer import OfferAnswer
 from sipserver.protocols import Trunk
@@ -67,9 +67,9 @@ class PhoneCall:
 class Phone:
     """Rings and answers. Use as an asynchronous context manager."""
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
+    def __init__(self, host: str = "127.0.0.1", tap: LadderTap | None = None) -> None:
         self._host = host
-        self.endpoint = SipEndpoint(host, 0, transports=("udp",), guard=_Everybody())
+        self.endpoint = SipEndpoint(host, 0, transports=("udp",), guard=_Everybody(), tap=tap)
         self._incoming: asyncio.Queue[Leg] = asyncio.Queue(maxsize=10)
         self._pumps: set[asyncio.Task[None]] = set()
 

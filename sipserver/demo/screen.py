@@ -9,13 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+
+from sipserver.ladder import summary_of
+from sipserver.message import Request, Response
 
 CALLER, AGENT = "caller", "agent"
 COLOURS = {CALLER: "cyan", AGENT: "green"}
@@ -29,6 +32,7 @@ class Screen:
         self._began = time.monotonic()
         self._speaking = {CALLER: False, AGENT: False}
         self._partial = ""
+        self._keys: list[tuple[int, str]] = []
         self._live = Live(console=console, refresh_per_second=12, transient=True)
 
     def __enter__(self) -> Screen:
@@ -48,6 +52,15 @@ class Screen:
         if show is not None:
             show(data)
 
+    def ladder(self, sip_call_id: str, direction: Literal["<", ">"], message: Request | Response) -> None:
+        """A SIP message, as the telephone sent or got it (a `legs.LadderTap`)."""
+        arrow = "──▶" if direction == ">" else "◀──"
+        self.line(f"[magenta]phone {arrow} server[/]  {escape(summary_of(message))}")
+
+    def keys_pressed(self) -> list[tuple[int, str]]:
+        """(milliseconds of the recording, text) of each key that the server noticed."""
+        return self._keys
+
     def speaking(self, who: str, on: bool) -> None:
         """`caller` or `agent` begins or ends to speak, as heard at the caller's end of the wire."""
         self._speaking[who] = on
@@ -56,10 +69,6 @@ class Screen:
     def line(self, text: str) -> None:
         """A line that stays. `text` is rich markup."""
         self.console.print(f"[dim]{time.monotonic() - self._began:7.2f}[/]  {text}", highlight=False)
-
-    def _show_sip(self, data: Mapping[str, Any]) -> None:
-        arrow = "caller ──▶ agent" if data["direction"] == "<" else "caller ◀── agent"
-        self.line(f"[magenta]{arrow}[/]  {escape(str(data['summary']))}")
 
     def _show_status(self, data: Mapping[str, Any]) -> None:
         self.line(f"[bold]{escape(str(data['status']))}[/]")
@@ -76,6 +85,7 @@ class Screen:
         self._refresh()
 
     def _show_digit(self, data: Mapping[str, Any]) -> None:
+        self._keys.append((int(data.get("atMs", 0)), f"key {data['digit']}"))
         self.line(f"[{COLOURS[CALLER]}]caller[/]  key {escape(str(data['digit']))}")
 
     def _show_barge_in(self, data: Mapping[str, Any]) -> None:

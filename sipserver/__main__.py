@@ -1,0 +1,5 @@
+"""`python -m sipserver` is `antiphon`."""
+
+from sipserver.cli import main
+
+main()
