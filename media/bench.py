@@ -86,7 +86,7 @@ async def _measure(plane: ProcessMediaPlane, calls: int, seconds: float, folder:
     peers = json.loads(await load.stdout.readline())
     [pid] = plane.pids()
     bare = _resident_kb(pid)
-    opened = [await _call(plane, number, peer, folder) for number, peer in enumerate(peers)]
+    opened = await asyncio.gather(*(_call(plane, number, peer, folder) for number, peer in enumerate(peers)))
     load.stdin.write(json.dumps([call.port for call in opened]).encode() + b"\n")
     [counters] = plane.counters()
     speech = voice(4.0).reshape(-1, 160)
@@ -99,7 +99,7 @@ async def _measure(plane: ProcessMediaPlane, calls: int, seconds: float, folder:
     work = int(counters.work_us_max[0])
     seen = json.loads(await load.stdout.readline())
     await load.wait()
-    reports = [await call.close() for call in opened]
+    reports = await asyncio.gather(*(call.close() for call in opened))
     ticks = after.ticks - before.ticks
     core = (after.cpu_ns - before.cpu_ns) / (ticks * 20e6)
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,18 @@ from media.rings import IN_FRAMES, SharedRings
 from media.rows import NEVER, Bools, CallRows, Longs, Rows
 from media.silero import find_model, load_weights
 from media.tape import Tape
-from media.vad import Vad
+from media.vad import Heard, Vad
 
 _ADRIFT = 7200
 """Samples (900 ms) by which the peer's clock may have left ours before its positions are set right."""
+
+
+class Detector(Protocol):
+    """What the ear needs of `media.vad.Vad`; tests bring their own, to say to the tick when somebody speaks."""
+
+    def reset(self, row: int) -> None: ...
+
+    def step(self, pcm: Pcm, heard: Bools | None = None, rows: Rows | None = None) -> Heard: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +42,9 @@ class Judged:
 
 
 class Ear:
-    """Jitter buffer, decoder, concealment, resampler, VAD, and the in-rings that they fill."""
+    """Jitter buffer, decoder, concealment, resampler, VAD, and the in-rings that they fill. Without `vad` it is Silero."""
 
-    def __init__(self, rings: SharedRings, calls: CallRows, tape: Tape) -> None:
+    def __init__(self, rings: SharedRings, calls: CallRows, tape: Tape, vad: Detector | None = None) -> None:
         rows = rings.rows
         self._rings = rings
         self._calls = calls
@@ -46,7 +55,7 @@ class Ear:
         self._in_concealed = rings.in_concealed.reshape(-1)
         self._first = np.arange(rows) * IN_FRAMES
         self.jitter = EarJitter(rows)
-        self.vad = Vad(rows, load_weights(find_model()))
+        self._vad = vad or Vad(rows, load_weights(find_model()))
         self._law = G711(rows)
         self._conceal = Concealer(rows)
         self._up = Up8to16(rows)
@@ -59,7 +68,7 @@ class Ear:
         self.jitter.open_row(row)
         self._conceal.reset(row)
         self._up.reset(row)
-        self.vad.reset(row)
+        self._vad.reset(row)
         self._start[row] = NEVER
         self._end[row] = 0
 
@@ -87,7 +96,7 @@ class Ear:
         moved = taken.have | taken.lost
         pcm = self._conceal.conceal(self._law.decode(taken.payload), taken.have, taken.lost)
         wide = self._up.step(pcm, moved)
-        heard = self.vad.step(wide, moved)
+        heard = self._vad.step(wide, moved)
         rows = np.flatnonzero(moved)
         everyone = rows.size == len(moved)
         self._publish(
@@ -103,7 +112,7 @@ class Ear:
         while (more := self.jitter.take_more()).rows.size:
             pcm = self._conceal.follow(self._law.decode(more.payload, more.rows), more.rows)
             wide = self._up.step(pcm, rows=more.rows)
-            heard = self.vad.step(wide, rows=more.rows)
+            heard = self._vad.step(wide, rows=more.rows)
             none = np.zeros(len(more.rows), np.bool_)
             self._publish(more.rows, more.position, pcm, wide, none, heard.probability[more.rows], tick)
             yield Judged(heard.probability, heard.judged, self._end - heard.end)

@@ -17,7 +17,7 @@ import random
 import numpy as np
 
 from media.bargein import PAUSED, BargeInRows
-from media.ear import Ear, Judged
+from media.ear import Detector, Ear, Judged
 from media.intake import Intake
 from media.keys import Keys
 from media.mouth import Mouth
@@ -38,12 +38,13 @@ class Engine:
     """All calls of one media process.
 
     timeout_ticks: how long a peer may send nothing though it should, 0 for ever. seed: for SSRCs and noise. epoch: the Unix
-    time of tick 0, for RTCP.
+    time of tick 0, for RTCP. vad: Silero, if not given.
     """
 
     def __init__(
-        self, rings: SharedRings, sockets: Sockets, *, timeout_ticks: int, seed: int, epoch: float = 0.0
-    ) -> None:
+        self, rings: SharedRings, sockets: Sockets, *,
+        timeout_ticks: int, seed: int, epoch: float = 0.0, vad: Detector | None = None,
+    ) -> None:  # fmt: skip
         chance = random.Random(seed)
         self._rings = rings
         self._sockets = sockets
@@ -52,7 +53,7 @@ class Engine:
         tape = Tape(rings, self._calls)
         self._tape = tape
         self._keys = Keys(rings.rows)
-        self._ear = Ear(rings, self._calls, tape)
+        self._ear = Ear(rings, self._calls, tape, vad)
         self._mouth = Mouth(rings, self._calls, tape, sockets, self._keys, chance.getrandbits(32))
         self._barge_in = BargeInRows(rings.rows)
         reception = Reception(rings.rows)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from media.call_media import RowCallMedia
+from media.ear import Detector
 from media.engine import Engine
 from media.link import MediaLink
 from media.recorder import Recorder
@@ -44,6 +45,7 @@ class InProcessPlane:
         ports: tuple[int, int] = (20000, 20999),
         timeout_s: float = 30.0,
         seed: int = 1,
+        vad: Detector | None = None,
     ) -> None:
         self.now = 0
         """The number of the next tick."""
@@ -53,7 +55,7 @@ class InProcessPlane:
         # Not started: without its thread it writes when it is told to, so that simulated time stays exact.
         self._recorder = Recorder()
         self.link = MediaLink(rings, host, self._recorder, kick=_nothing, stuck=self._stuck)
-        self.engine = Engine(rings, self.sockets, timeout_ticks=round(timeout_s * 50), seed=seed)
+        self.engine = Engine(rings, self.sockets, timeout_ticks=round(timeout_s * 50), seed=seed, vad=vad)
 
     async def open(self, call_id: str, recording: Path | None) -> RowCallMedia:
         """Take a row; completes with the next tick. Raises MediaUnavailable."""
@@ -67,8 +69,12 @@ class InProcessPlane:
         """Run so many ticks, and after each let the loop act on what it said."""
         for _ in range(count):
             self.run_tick()
-            for _ in range(_SETTLE_TURNS):
-                await asyncio.sleep(0)
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Let everybody act who can, without time going on."""
+        for _ in range(_SETTLE_TURNS):
+            await asyncio.sleep(0)
 
     def run_tick(self) -> None:
         """Run one tick; whoever waits for it is woken, but has not run yet."""
@@ -81,8 +87,9 @@ class InProcessPlane:
             self._recorder.drain()
 
     async def during(self, action: Awaitable[T]) -> T:
-        """Tick until `action` is done, and return what it returns."""
+        """Begin `action`, tick until it is done, and return what it returns. One command takes one tick."""
         task = asyncio.ensure_future(action)
+        await self.settle()
         while not task.done():
             await self.tick()
         return await task
