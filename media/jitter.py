@@ -94,7 +94,9 @@ class EarJitter:
         self._next, self._highest = zeros(), zeros()
         # The sequence number of the slot taken last, and of the packet kept last.
         self._sequence, self._newest = zeros(), zeros()
-        self._waited, self._spare, self._least_spare = zeros(), zeros(), zeros()
+        # How many ticks the next slot has been missed for, with later ones there and without.
+        self._waited, self._silent = zeros(), zeros()
+        self._spare, self._least_spare = zeros(), zeros()
         self._ticks = 0
         # A strange packet is believed when its successor follows it (RFC 3550 appendix A.1).
         self._strange_next, self._overdue_since = zeros(), zeros()
@@ -211,7 +213,7 @@ class EarJitter:
         self._first_tick[row] = now
         self._highest[row] = self._strange_next[row] = self._overdue_since[row] = -1
         self._sequence[row] = self._newest[row] = (sequence - 1) & 0xFFFF
-        self._waited[row] = self._spare[row] = self._least_spare[row] = 0
+        self._waited[row] = self._silent[row] = self._spare[row] = self._least_spare[row] = 0
 
     def _in_time(self, rows: Rows, slot: Longs) -> Bools:
         early: Bools = slot < np.maximum(self._next[rows], self._highest[rows] - SLOTS + 1)
@@ -314,7 +316,7 @@ class EarJitter:
         np.multiply(self._next, SAMPLES, out=position)
         position += self._phase
         np.copyto(self._sequence, self._slot_sequence.take(cells), where=have)
-        self._waited[have] = 0
+        self._waited[have] = self._silent[have] = 0
         self.concealed += taken.lost
         self._next += have | taken.lost
         np.subtract(self._highest + 1, self._next, out=self._spare)
@@ -342,17 +344,19 @@ class EarJitter:
         if self._ticks % STANDING_TICKS == 0:
             drop |= self._least_spare > 0
             self._least_spare[:] = SLOTS
+        # Who waits on a gap has more behind it than it bears.
+        drop &= self._started & (self._waited == 0)
         if drop.any():
             self._next += drop
             self.skipped += drop
 
     def _miss(self, missing: Rows, taken: Taken) -> None:
-        self._waited[missing] += 1
         later = self._highest[missing] >= self._next[missing]
-        silent = missing[~later]
-        taken.lost[silent] = self._waited[silent] > SILENT_TICKS
-        gap = missing[later]
+        silent, gap = missing[~later], missing[later]
+        self._silent[silent] += 1
+        taken.lost[silent] = self._silent[silent] > SILENT_TICKS
         if gap.size:
+            self._waited[gap] += 1
             self._cross(gap, taken)
 
     def _cross(self, gap: Rows, taken: Taken) -> None:

@@ -79,7 +79,7 @@ class Up8to16:
         work = self._work[:n]
         work[:] = np.lib.stride_tricks.as_strided(line, shape, (step, _BLOCK * size, size))
         made = self._made[:n]
-        np.matmul(work.reshape(n * blocks, -1), self._matrix, out=made.reshape(n * blocks, _BLOCK))
+        np.matmul(work.reshape(n * blocks, _BLOCK + _HISTORY), self._matrix, out=made.reshape(n * blocks, _BLOCK))
         # Between loud samples the curve may pass full scale.
         np.clip(made, -32768, 32767, out=made)
         return np.rint(made, out=made)

@@ -139,13 +139,17 @@ def test_a_silent_peer_is_concealed_until_it_speaks() -> None:
     assert line.jitter.concealed[1] == 2
 
 
-def test_a_long_gap_is_stepped_over() -> None:
+def test_a_long_gap_is_waited_for_and_stepped_over() -> None:
     line = Line()
     line.play("0|1")
-    for _ in range(GAP_TICKS):
-        assert line.tick([]) == ""
-    assert line.tick([line.packet(LONG_GAP + 4)]) == str(LONG_GAP + 4)
-    assert line.jitter.lost[1] == LONG_GAP + 2
+    for _ in range(LONG_GAP + 2):
+        line.tick([])
+    concealed = int(line.jitter.concealed[1])
+    after = LONG_GAP + 20
+    heard = [line.tick([line.packet(after + k)]) for k in range(GAP_TICKS + 1)]
+    assert heard == [""] * GAP_TICKS + [" ".join(str(after + k) for k in range(GAP_TICKS + 1))]
+    assert line.jitter.lost[1] == after - 2 - concealed
+    assert line.jitter.skipped[1] == 0
 
 
 def test_another_stream_takes_over_at_its_second_packet() -> None:

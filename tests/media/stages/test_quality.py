@@ -27,8 +27,15 @@ def test_delay(delay: float, impairment: float) -> None:
 
 @pytest.mark.parametrize(
     ("loss", "ratio", "concealed", "impairment"),
-    [(0, 1, True, 0), (0.01, 1, True, 95 / 26.1), (0.05, 1, True, 475 / 30.1), (0.05, 2, True, 475 / 27.6), (0.01, 1, False, 95 / 5.3), (1, 1, True, 9500 / 125.1)],
-)  # fmt: skip
+    [
+        (0, 1, True, 0),
+        (0.01, 1, True, 95 / 26.1),
+        (0.05, 1, True, 475 / 30.1),
+        (0.05, 2, True, 475 / 27.6),
+        (0.01, 1, False, 95 / 5.3),
+        (1, 1, True, 9500 / 125.1),
+    ],
+)
 def test_loss(loss: float, ratio: float, concealed: bool, impairment: float) -> None:
     assert loss_impairment(loss, ratio, concealed=concealed) == pytest.approx(impairment)
 

@@ -42,12 +42,12 @@ def test_where_a_judged_frame_ends(weights: SileroWeights) -> None:
 
 def test_loud_rows_are_what_the_model_says(weights: SileroWeights) -> None:
     sound = np.concatenate(noise(1, 40, 6000)[:, 0])
-    vad, model, expected = Vad(1, weights), Silero(weights, 1), []
+    vad, model = Vad(1, weights), Silero(weights, 1)
     padded = np.concatenate([np.zeros(CONTEXT, np.int16), sound])
     # The gate gives the model the frame of silence before the first.
     model.forward(np.array([0]), np.zeros((1, CONTEXT + FRAME), np.int16))
-    for at in range(0, len(sound) - FRAME + 1, FRAME):
-        expected.append(float(model.forward(np.array([0]), padded[None, at : at + CONTEXT + FRAME])[0]))
+    starts = range(0, len(sound) - FRAME + 1, FRAME)
+    expected = [float(model.forward(np.array([0]), padded[None, at : at + CONTEXT + FRAME])[0]) for at in starts]
     said = []
     for start in range(0, len(sound), 320):
         heard = vad.step(sound[None, start : start + 320])
@@ -106,10 +106,9 @@ def test_recorded_speech_is_heard_and_its_silence_is_not(weights: SileroWeights)
         speech = np.frombuffer(file.readframes(file.getnframes()), np.int16)
     quiet = np.random.default_rng(1).normal(0, 20, 16000).astype(np.int16)
     sound = np.concatenate([quiet, speech, quiet])
-    vad, probabilities = Vad(1, weights), []
-    for start in range(0, len(sound) - 319, 320):
-        probabilities.append(float(vad.step(sound[None, start : start + 320]).probability[0]))
-    heard = np.array(probabilities)
+    vad = Vad(1, weights)
+    ticks = sound[: len(sound) // 320 * 320].reshape(-1, 1, 320)
+    heard = np.array([float(vad.step(tick).probability[0]) for tick in ticks])
     within = heard[50 : 50 + len(speech) // 320]
     assert heard[:48].max() < 0.3
     assert heard[-25:].max() < 0.3
