@@ -52,13 +52,17 @@ _REFUSALS = {EndedReason.CANCELED: 480, EndedReason.AT_CAPACITY: 503, EndedReaso
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What calls need of the other rooms. `clock` tells µs since the epoch."""
+    """What calls need of the other rooms.
+
+    `clock` tells µs since the epoch; `media_host` is where peers reach our media, None for the address it is bound to.
+    """
 
     log: CallLog
     media: MediaPlane
     conversations: Conversations
     ladder: Ladder
     clock: Callable[[], int]
+    media_host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +143,9 @@ class Call:
         """Take a media row. Raises NotEstablished when there is none. The session id is a time, as RFC 8866 section 5.2 suggests."""
         recording = Path(self._services.log.recording_path(self.id)) if self.party.agent.recording.enabled else None
         try:
+            services = self._services
             self._session = await MediaSession.open(
-                self._services.media, self.id, recording, session_id=self._services.clock()
+                services.media, self.id, recording, session_id=services.clock(), host=services.media_host
             )
         except MediaUnavailable as error:
             self._problem("media", f"No media could be opened: {error}")

@@ -11,17 +11,22 @@ from sipserver.watched import WatchedMedia
 
 
 class MediaSession:
-    """Media follow what was agreed last: after each exchange `connect` tells them. `session_id` is that of our o= line."""
+    """Media follow what was agreed last: after each exchange `connect` tells them.
 
-    def __init__(self, media: CallMedia, session_id: int) -> None:
+    `session_id` is that of our o= line; `host` is where peers reach our media, the bound address if it is not given.
+    """
+
+    def __init__(self, media: CallMedia, session_id: int, host: str | None = None) -> None:
         self.watched = WatchedMedia(media)
         self._media = media
-        self._exchange = OfferAnswer(media.host, media.port, session_id)
+        self._exchange = OfferAnswer(host or media.host, media.port, session_id)
 
     @classmethod
-    async def open(cls, plane: MediaPlane, call_id: str, recording: Path | None, session_id: int) -> MediaSession:
+    async def open(
+        cls, plane: MediaPlane, call_id: str, recording: Path | None, session_id: int, host: str | None = None
+    ) -> MediaSession:
         """Take a row. Raises MediaUnavailable."""
-        return cls(await plane.open(call_id, recording), session_id)
+        return cls(await plane.open(call_id, recording), session_id, host)
 
     @property
     def media(self) -> CallMedia:
