@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from control_api.handlers import agents, calls, health, keys, phone_numbers, voices
+from control_api.handlers import agents, calls, events, health, keys, phone_numbers, recordings, voices
+from control_api.handlers.recordings import RecordingQuery
 from control_api.models.agent import Agent, AgentCreate, AgentUpdate
 from control_api.models.base import PageQuery
 from control_api.models.call import Call, CallCreate, CallItem, CallQuery, Transcript
@@ -33,6 +34,9 @@ OPERATIONS: tuple[Op, ...] = (
     Op("GET", "/v1/calls", calls.list_calls, "List calls", query=CallQuery, returns=CallItem, many=True),
     Op("GET", "/v1/calls/{call_id}", calls.get_call, "Read a call", returns=Call),
     Op("GET", "/v1/calls/{call_id}/transcript", calls.get_transcript, "Read what was said", returns=Transcript, signed=True),
+    Op("GET", "/v1/calls/{call_id}/recording", recordings.get_call_recording, "Fetch the recording", query=RecordingQuery,
+       signed=True, media="audio/*", errors=(404, 409, 410)),
+    Op("GET", "/v1/calls/{call_id}/events", events.get_call_events, "Watch a call", media="text/event-stream"),
     Op("POST", "/v1/calls/{call_id}/end", calls.end_call, "End a call", "calls", returns=Call, errors=(409,)),
 
     Op("GET", "/v1/keys", keys.list_keys, "List API keys", "admin", query=PageQuery, returns=Key, many=True),
@@ -42,5 +46,6 @@ OPERATIONS: tuple[Op, ...] = (
     Op("GET", "/v1/voices", voices.list_voices, "List voices", query=PageQuery, returns=Voice, many=True),
 
     Op("GET", "/livez", health.get_livez, "Is the process alive?", None, returns=Health, bare=True),
+    Op("GET", "/metrics", health.get_metrics, "Figures for Prometheus", None, media="text/plain"),
     Op("GET", "/readyz", health.get_readyz, "Can calls be taken?", None, returns=Health, bare=True, errors=(503,)),
 )

@@ -9,6 +9,7 @@ from control_api.calllog import StoredCallLog
 from control_api.dialling import DiallingPolicy
 from control_api.directory import Directory
 from control_api.live import LiveEvents
+from control_api.metrics import Metrics
 from control_api.secrets import SecretBox
 from control_api.signing import LinkSigner
 from control_api.store.engine import Store
@@ -66,6 +67,7 @@ class Services:
     poke_jobs: Callable[[], None] = lambda: None
     ring_timeout_seconds: int = 60
     link_days: int = 30
+    metrics: Metrics | None = None
 
     def link_until(self, ended_at: int, retention_days: int | None) -> int:
         """Until when the links of a call open: as long as its recording is kept, else as configured."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,6 +20,8 @@ from sipserver.protocols import Trunk
 
 RETRY_AFTER = 10
 FARTHEST = 365 * DAY
+_METADATA_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]{0,63}", re.ASCII)
+"""What SQLite's and PostgreSQL's `->` both read as a key, and not as a path or an index."""
 
 
 async def create_call(context: Context, body: CallCreate) -> Call:
@@ -182,7 +185,7 @@ def _metadata_filters(query: CallQuery) -> list[tuple[str, tuple[str, ...]]]:
     for name, value in (query.model_extra or {}).items():
         if name.startswith("metadata."):
             key = name.removeprefix("metadata.")
-            if not key or key[0] in "$[" or '"' in key or "\\" in key or key.isdigit():
+            if not _METADATA_KEY.fullmatch(key):
                 raise invalid((name, "calls cannot be filtered by such a key"))
             filters.append((key, (json.dumps(value, ensure_ascii=False), value)))
     return filters

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from control_api.context import Context
+from control_api.metrics import Metrics
 from control_api.models.health import Health
 from control_api.services import Services
 
@@ -18,6 +19,12 @@ async def get_readyz(context: Context) -> JSONResponse:
     reasons = reasons_against(context.services)
     health = Health(status="unavailable" if reasons else "ok", reasons=reasons)
     return JSONResponse(health.model_dump(), 503 if reasons else 200)
+
+
+async def get_metrics(context: Context) -> Response:
+    """The exposition format of Prometheus."""
+    metrics = context.services.metrics
+    return Response(metrics.text() if metrics else b"", media_type=Metrics.content_type)
 
 
 def reasons_against(services: Services) -> list[str]:
