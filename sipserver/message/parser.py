@@ -75,16 +75,17 @@ def _lines(head: bytes) -> list[str]:
 def _headers(lines: list[str]) -> Headers:
     pairs: list[tuple[str, str]] = []
     index: dict[str, list[str]] = {}
+    known, append = KEYS.get, pairs.append
     for line in lines[1:]:
         name, colon, value = line.partition(":")
-        key = KEYS.get(name)
+        key = known(name)
         if key is None:
             name = _name(name)
             key = key_of(name)
         if not colon:
             raise MessageError(f"A header line has no colon: {line[:80]!r}.")
         value = value.strip(WSP)
-        pairs.append((name, value))
+        append((name, value))
         if key in index:
             index[key].append(value)
         else:
@@ -101,12 +102,12 @@ def _name(text: str) -> str:
 
 def _body(headers: Headers, body: bytes) -> bytes:
     """RFC 3261 section 18.3; several Content-Lengths are one if they agree."""
-    values = set(headers.lines("content-length"))
+    values = headers.lines("content-length")
     if not values:
         return body
-    if len(values) > 1:
+    value = values[0]
+    if len(values) > 1 and any(other != value for other in values):
         raise MessageError("There are two different Content-Lengths.")
-    value = values.pop()
     if _LENGTH.fullmatch(value) is None:
         raise MessageError(f"This is no Content-Length: {value[:80]!r}.")
     if int(value) > len(body):

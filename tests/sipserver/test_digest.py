@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipserver.digest import (
@@ -256,6 +256,7 @@ def test_realms_are_forgotten_when_there_are_too_many() -> None:
     assert kept == [f"r{number}" for number in range(3, MAX_REALMS + 3)]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60).map(lambda text: text.replace("\r", "").replace("\n", "")))
 def test_any_challenge_is_answered_or_refused(text: str) -> None:
     response = Response(401, "", Headers([("WWW-Authenticate", f"Digest {text}"), ("WWW-Authenticate", text)]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.frames import Codec, Direction, RtpFormat, RtpRemote
@@ -258,6 +258,7 @@ def test_ipv6_peers_meet_an_ipv6_leg() -> None:
     assert leg.negotiated.remote.host == "2001:db8::1"
 
 
+@settings(deadline=None)
 @given(
     st.permutations(["0", "8", "18", "101"]),
     st.sampled_from(list(Direction)),
@@ -277,6 +278,7 @@ def test_two_legs_of_ours_agree(formats: list[str], direction: Direction, port: 
     assert caller.negotiated.remote == RtpRemote("192.0.2.2", 4000)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(_sdp(*AUDIO).split(b"\r\n")) | st.binary(max_size=8), max_size=16).map(b"\r\n".join))
 def test_any_description_is_answered_or_refused(sdp: bytes) -> None:
     leg = _leg()

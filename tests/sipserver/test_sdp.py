@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.frames import Direction
@@ -166,11 +166,13 @@ SESSIONS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(SESSIONS)
 def test_a_description_is_read_back_as_it_was_written(session: Session) -> None:
     assert Session.parse(bytes(session)) == session
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(TRUNK.split(b"\r\n")) | st.binary(max_size=12), max_size=20), st.integers(0, 4))
 def test_whatever_comes_in_parses_or_raises(lines: list[bytes], cut: int) -> None:
     data = b"v=0\r\no=- 1 1 IN IP4 h\r\n" + b"\r\n".join(lines)
@@ -231,6 +233,7 @@ def test_nested_parts_are_searched_to_a_depth() -> None:
         assert sdp_body(_message(body, kind)) == (SDP if depth < 3 else None)
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=80),
     st.sampled_from(["multipart/mixed;boundary=b", 'multipart/x;boundary="("', 'multipart/mixed;boundary=""']),

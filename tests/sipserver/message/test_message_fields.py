@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import timeit
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
-from sipserver.message import NO_PARAMS, CSeq, MessageError, NameAddr, Params, Via
+from sipserver.message import NO_PARAMS, CSeq, MessageError, NameAddr, Params, SipUri, Via
+from sipserver.message.grammar import split_list
 
 
 def test_a_via_is_read() -> None:
@@ -143,3 +148,25 @@ def test_a_cseq_is_written() -> None:
     for cseq in (CSeq(2**32, "BYE"), CSeq(-1, "BYE"), CSeq(1, "B\r\nYE")):
         with pytest.raises(MessageError):
             str(cseq)
+
+
+def test_parameters_without_end_are_refused() -> None:
+    assert len(list(Params.parse(";a=1" * 64))) == 64
+    with pytest.raises(MessageError):
+        Params.parse(";a=1" * 65)
+
+
+@pytest.mark.parametrize("piece", ["<", '"', '\\"', ";", "; ", " ", ";a", ";a=", '"a" <', ",", ":", "@", "a", "%"])
+@pytest.mark.parametrize("parser", [NameAddr.parse, Via.parse, CSeq.parse, Params.parse, SipUri.parse, split_list])
+def test_no_text_makes_the_grammar_slow(parser: Callable[[str], object], piece: str) -> None:
+    # What is linear takes a few milliseconds for the longest header there may be, what is quadratic hundreds.
+    for start in ("", '"', "sip:", "SIP/2.0/UDP a", "<sip:a@b>"):
+        text = start + piece * (8000 // len(piece))
+        assert min(timeit.repeat(partial(_swallow, parser, text), number=1, repeat=3)) < 0.05
+
+
+def _swallow(parser: Callable[[str], object], text: str) -> None:
+    try:
+        parser(text)
+    except MessageError:
+        return

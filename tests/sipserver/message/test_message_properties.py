@@ -113,6 +113,7 @@ def _params(pairs: list[tuple[str, str | None]]) -> Params:
     return params
 
 
+@settings(deadline=None)
 @given(REQUESTS | RESPONSES)
 def test_a_message_is_read_back_as_it_was_written(message: Request | Response) -> None:
     data = bytes(message)
@@ -122,6 +123,7 @@ def test_a_message_is_read_back_as_it_was_written(message: Request | Response) -
     assert StreamFramer().feed(data) == [data]
 
 
+@settings(deadline=None)
 @given(ADDRESSES, VIAS, CSEQS, URIS, PARAMS)
 def test_a_field_is_read_back_as_it_was_written(
     address: NameAddr, via: Via, cseq: CSeq, uri: SipUri, params: Params
@@ -134,6 +136,7 @@ def test_a_field_is_read_back_as_it_was_written(
     assert Params.parse(str(params)) == params
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=("Cs",)), min_size=1))
 def test_any_text_can_be_the_user_of_a_uri(text: str) -> None:
     uri = SipUri("sip", escape_user(text), None, "example.com")
@@ -141,7 +144,7 @@ def test_any_text_can_be_the_user_of_a_uri(text: str) -> None:
     assert user_of(str(uri)) is not None
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(PIECES | st.binary(max_size=200))
 def test_whatever_comes_in_one_error_type_goes_out(data: bytes) -> None:
     message = _read(data)
@@ -158,7 +161,7 @@ def test_whatever_comes_in_one_error_type_goes_out(data: bytes) -> None:
     assert parse(bytes(message)) == message
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(PIECES)
 def test_fields_parse_or_raise(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
@@ -169,6 +172,7 @@ def test_fields_parse_or_raise(data: bytes) -> None:
             continue
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES | (REQUESTS | RESPONSES).map(bytes), max_size=4).map(b"".join), st.data())
 def test_a_stream_is_cut_alike_however_it_arrives(stream: bytes, data: st.DataObject) -> None:
     whole, error = _feed([stream])
