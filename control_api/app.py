@@ -34,11 +34,14 @@ log = structlog.get_logger(__name__)
 def create_app(services: Services, operations: Sequence[Operation] = OPERATIONS) -> Starlette:
     """The application on these services."""
     document = openapi.document(operations, services.version)
-    return Starlette(
+    app = Starlette(
         routes=[*_routes(operations, services), *_pages(document)],
         middleware=[Middleware(RequestId)],
         exception_handlers={HTTPException: _http_error},
     )
+    # A path with a slash too many is no path of ours: 404 in our form, no redirect without one.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _routes(operations: Sequence[Operation], services: Services) -> list[Route]:

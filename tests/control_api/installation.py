@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -101,7 +102,7 @@ class Installation:
 
 async def add_key(store: Store, scope: Scope, organization_id: str) -> str:
     text = new_key()
-    row = KeyRow(digest(text)[:36], organization_id, f"{scope} key", scope, digest(text), START)
+    row = KeyRow(str(uuid.uuid4()), organization_id, f"{scope} key", scope, digest(text), START)
     await store.write(lambda connection: keys.insert(connection, row))
     return text
 
