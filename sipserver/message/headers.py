@@ -54,6 +54,9 @@ _SPELLINGS = """
 KEYS = {spelling: spelling.lower() for spelling in _SPELLINGS.split()} | COMPACT
 """Keys of the names as they are mostly written; `key_of` knows the rest."""
 
+_VIEWS = {"via": ("via", "vias"), "contact": ("contacts",)}
+"""The typed views of a message that are not called like the key of their header."""
+
 
 def key_of(name: str) -> str:
     """The name by which a header field is looked up: lower case, compact forms spelled out."""
@@ -104,9 +107,10 @@ class Headers:
     def add(self, name: str, value: str) -> None:
         """Append a line. Raises MessageError for a name that is no token and for line breaks in the value."""
         line = _line(name, value)
+        key = key_of(name)
         self._lines.append(line)
-        self._index.setdefault(key_of(name), []).append(line[1])
-        self._views.clear()
+        self._index.setdefault(key, []).append(line[1])
+        self._changed(key)
 
     def insert(self, name: str, value: str) -> None:
         """Put a line before the first of its name, or before all others: how a Via is pushed."""
@@ -114,7 +118,7 @@ class Headers:
         at = next((i for i, (old, _) in enumerate(self._lines) if key_of(old) == key), 0)
         self._lines.insert(at, line)
         self._index.setdefault(key, []).insert(0, line[1])
-        self._views.clear()
+        self._changed(key)
 
     def set(self, name: str, value: str) -> None:
         """Make this the only line of its name, in the place of the first, else at the end."""
@@ -127,7 +131,7 @@ class Headers:
             line if i == at else old for i, old in enumerate(self._lines) if i == at or key_of(old[0]) != key
         ]
         self._index[key] = [line[1]]
-        self._views.clear()
+        self._changed(key)
 
     def replace(self, name: str, values: list[str]) -> None:
         """Give the lines of this name new values, one each and in their places."""
@@ -136,14 +140,14 @@ class Headers:
         for i, value in zip(places, values, strict=True):
             self._lines[i] = _line(self._lines[i][0], value)
         self._index[key] = [self._lines[i][1] for i in places]
-        self._views.clear()
+        self._changed(key)
 
     def remove(self, name: str) -> None:
         """Drop every line of this name."""
         key = key_of(name)
         if self._index.pop(key, None) is not None:
             self._lines = [line for line in self._lines if key_of(line[0]) != key]
-            self._views.clear()
+            self._changed(key)
 
     def copy(self) -> Headers:
         """An independent copy."""
@@ -154,7 +158,7 @@ class Headers:
         return list(self._lines)
 
     def view(self, name: str, make: Callable[[], T]) -> T:
-        """What `make` returned the first time since the last change; for the typed views of a message."""
+        """What `make` returned the first time since its header changed; `name` is the header's key, or one of `_VIEWS`."""
         value = self._views.get(name)
         if value is None:
             value = self._views[name] = make()
@@ -174,6 +178,10 @@ class Headers:
 
     def __repr__(self) -> str:
         return f"Headers({self._lines!r})"
+
+    def _changed(self, key: str) -> None:
+        for name in _VIEWS.get(key, (key,)):
+            self._views.pop(name, None)
 
     def _comparable(self) -> list[tuple[str, str]]:
         keyed = [(key_of(name), value) for name, value in self._lines]

@@ -121,3 +121,20 @@ def test_headers_differ_by_value_and_order() -> None:
     assert Headers([("v", "a")]) == Headers([("Via", "a")])
     assert Headers([("Via", "a")]) != Headers([("Via", "b")])
     assert Headers([("Via", "a"), ("To", "b")]) != Headers([("To", "b"), ("Via", "a")])
+
+
+def test_every_typed_view_follows_every_kind_of_change() -> None:
+    message = parse(b"BYE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP a\r\nContact: <sip:a@b>\r\nFrom: <sip:x@y>;tag=1\r\n\r\n")
+    assert (len(message.vias), message.via.host, len(message.contacts)) == (1, "a", 1)
+    message.headers.insert("v", "SIP/2.0/UDP b")
+    assert ([via.host for via in message.vias], message.via.host) == (["b", "a"], "b")
+    message.headers.replace("Via", ["SIP/2.0/UDP c", "SIP/2.0/UDP d"])
+    assert ([via.host for via in message.vias], message.via.host) == (["c", "d"], "c")
+    message.headers.add("m", "<sip:c@d>")
+    assert len(message.contacts) == 2
+    message.headers.remove("Contact")
+    assert message.contacts == []
+    assert message.from_.tag == "1"
+    message.headers.remove("From")
+    with pytest.raises(MessageError):
+        _ = message.from_
