@@ -74,7 +74,7 @@ def test_a_word_that_cannot_be_pronounced_is_named_with_its_phrase() -> None:
 def test_a_good_script_has_no_problems_and_a_bad_one_all_of_them() -> None:
     checks = AgentChecks(engines(Ears()))
     assert asyncio.run(checks.script(SCRIPT)) == []
-    assert [problem.where for problem in asyncio.run(checks.script({**SCRIPT, "start": "x"}))][0] == "start"
+    assert asyncio.run(checks.script({**SCRIPT, "start": "x"}))[0].where == "start"
 
 
 @pytest.mark.parametrize(

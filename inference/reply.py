@@ -1,0 +1,53 @@
+"""One turn of the agent, from the decision to give it to the last word heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from inference.dialogue import Answer
+from inference.speaker import Speech
+from sipserver.protocols import EndedReason
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Under which terms something is said. Positions are samples of the recording's time line.
+
+    `answers_turn`: it answers a turn of the caller's, which ended at `turn_ended` (None: it was keyed in). When it has been
+    heard, the call ends with `ending`, or `then` is done.
+    """
+
+    interruptible: bool = True
+    answers_turn: bool = False
+    turn_ended: int | None = None
+    ending: EndedReason | None = None
+    then: Callable[[], None] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Reply:
+    """What the agent says now. `began` is where its first sound left; `written`: all of it is queued, or has failed."""
+
+    answer: Answer
+    speech: Speech
+    terms: Terms = field(default_factory=Terms)
+    task: asyncio.Task[None] | None = None
+    began: int | None = None
+    written: bool = False
+
+    def may_be_interrupted(self) -> bool:
+        """A farewell is heard to its end."""
+        return self.terms.interruptible and self.terms.ending is None and not self.answer.ends
+
+    def ending(self) -> EndedReason | None:
+        """How the call ends when it has been heard; None: it goes on."""
+        return self.terms.ending or (EndedReason.AGENT_ENDED if self.answer.ends else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A reply is queued whole, or what failed is known."""
+
+    reply: Reply

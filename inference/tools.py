@@ -1,0 +1,81 @@
+"""The tools that a language model may use in a call: a table, so that more are added by a row.
+
+A tool answers with what the model is told. A tool that fails tells the model so; the caller never hears silence.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from inference.llm.base import ToolCall, ToolSpec
+from sipserver.protocols import Agent
+
+
+class ToolFailed(Exception):
+    """The tool could not do it; the text tells the model why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool came to: `content` for the model, `say` for the caller. `ends_call`: the agent hangs up afterwards."""
+
+    content: str
+    say: str = ""
+    ends_call: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool: what the model is told of it, and what it does with its arguments (ToolFailed for bad ones)."""
+
+    spec: ToolSpec
+    run: Callable[[Mapping[str, Any]], Awaitable[ToolResult]]
+
+
+async def _end_call(arguments: Mapping[str, Any]) -> ToolResult:
+    farewell = arguments.get("farewell")
+    return ToolResult("The call ends.", say=farewell if isinstance(farewell, str) else "", ends_call=True)
+
+
+END_CALL = Tool(
+    ToolSpec(
+        name="end_call",
+        description="Hang up. Use it when the conversation is over, or when the caller asks for it.",
+        parameters={
+            "type": "object",
+            "properties": {
+                "farewell": {
+                    "type": "string",
+                    "description": "The last sentence to say, if you have not said goodbye yet.",
+                }
+            },
+            "additionalProperties": False,
+        },
+    ),
+    _end_call,
+)
+
+
+def tools_of(agent: Agent) -> dict[str, Tool]:
+    """The tools of an agent, by name."""
+    return {tool.spec.name: tool for tool in ([END_CALL] if agent.allow_end_call else [])}
+
+
+async def run_tool(tools: Mapping[str, Tool], call: ToolCall) -> ToolResult:
+    """Do what the model asked for. Whatever goes wrong becomes a result that tells the model so."""
+    tool = tools.get(call.name)
+    if tool is None:
+        return ToolResult(f"There is no tool {call.name!r}.")
+    try:
+        arguments = json.loads(call.arguments or "{}")
+    except json.JSONDecodeError:
+        return ToolResult("The arguments are no JSON.")
+    if not isinstance(arguments, dict):
+        return ToolResult("The arguments are no JSON object.")
+    try:
+        return await tool.run(arguments)
+    except ToolFailed as error:
+        return ToolResult(f"The tool failed: {error}")
