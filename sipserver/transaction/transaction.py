@@ -50,6 +50,19 @@ class Surroundings(Protocol):
 class Transaction:
     """A walk through one of the four tables. What comes in by `take` moves it; once Terminated it is deaf."""
 
+    __slots__ = (
+        "_alarms",
+        "_around",
+        "_intervals",
+        "_last",
+        "key",
+        "ladder",
+        "machine",
+        "request",
+        "state",
+        "target",
+    )
+
     def __init__(
         self,
         machine: Machine,
@@ -94,6 +107,8 @@ class Transaction:
     def _do(self, deeds: tuple[Deed, ...], message: Message | None) -> None:
         for deed in deeds:
             match deed:
+                case Action():
+                    self._act(deed, message)
                 case Start(timer):
                     self._run(timer, self._around.intervals.first(timer, self.target.reliable))
                 case Double(timer):
@@ -102,8 +117,6 @@ class Transaction:
                     self._run(timer, self._around.intervals.t2)
                 case Stop(timer):
                     self._stop(timer)
-                case Action():
-                    self._act(deed, message)
 
     def _act(self, action: Action, message: Message | None) -> None:
         if action is Action.RESEND:
@@ -156,6 +169,8 @@ class Transaction:
 class ClientTransaction(Transaction):
     """A request of ours. Its user is given the responses, or 408 or 503 when there will be none."""
 
+    __slots__ = ("_on_failure", "_on_response")
+
     def __init__(
         self,
         key: Key,
@@ -194,6 +209,8 @@ class ServerTransaction(Transaction):
     It may set `on_ack` to see ACKs of its 2xx that carry the INVITE's own branch, and `on_cancel` to be given the transaction of
     the CANCEL that takes the INVITE back.
     """
+
+    __slots__ = ("final", "on_ack", "on_cancel")
 
     def __init__(
         self, key: Key, request: Request, target: Target, around: Surroundings, *, ladder: bool = False

@@ -190,8 +190,8 @@ class UserAgent:
     # -- requests -----------------------------------------------------------------------------------------------------
 
     def _receive_request(self, request: Request, source: Source) -> None:
-        refusal = refuse(request, TOLERATED if request.method in TOLERATED.methods else ABLE)
         try:
+            # First of all, for it changes the Via, and what has been read of the headers is read anew after that.
             mark_source(request, source.host, source.port)
             transaction = self.transactions.server_of(request)
         except MessageError as error:
@@ -201,7 +201,9 @@ class UserAgent:
             if transaction.ladder:
                 self._show("<", request)
             transaction.receive(request)
-        elif request.method == "ACK":
+            return
+        refusal = refuse(request, TOLERATED if request.method in TOLERATED.methods else ABLE)
+        if request.method == "ACK":
             if refusal is None:
                 self._receive_ack(request)
         elif refusal is not None and refusal.status == 400:

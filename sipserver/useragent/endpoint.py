@@ -81,6 +81,7 @@ class SipEndpoint:
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
         self._moving = False
+        self._leaving = False
         self._idle = asyncio.Event()
 
     @property
@@ -154,14 +155,15 @@ class SipEndpoint:
         if self._tcp is not None:
             await self._tcp.close()
         self._core = self._udp = self._tcp = None
+        self._leaving = False
 
     async def _farewell(self, core: UserAgent) -> None:
+        self._leaving = True
         self._idle.clear()
         try:
             async with asyncio.timeout(_FAREWELL_SECONDS):
-                while not core.idle:
+                if not core.idle:
                     await self._idle.wait()
-                    self._idle.clear()
         except TimeoutError:
             log.warning("sip_stopped_with_unanswered_requests")
         if self._tasks:
@@ -224,7 +226,7 @@ class SipEndpoint:
         finally:
             self._moving = False
         self._arm(core)
-        if core.idle:
+        if self._leaving and core.idle:
             self._idle.set()
 
     def _send(self, core: UserAgent, outgoing: Outgoing) -> None:

@@ -78,6 +78,32 @@ def test_a_call_from_ring_to_our_bye(transport: Transport) -> None:
 
 
 @both
+def test_a_call_over_ipv6(transport: Transport) -> None:
+    async def answer(leg: Leg) -> None:
+        leg.answer(ANSWER)
+        async for event in leg.events():
+            if isinstance(event, Answered):
+                leg.hang_up()
+
+    async def main() -> None:
+        caller = SipEndpoint("::1", 0, guard=Everybody())
+        callee = SipEndpoint("::1", 0, guard=Everybody())
+        await caller.start(nobody)
+        await callee.start(answer)
+        async with asyncio.timeout(10):
+            leg = caller.invite(call_to(callee, transport, "::1"))
+            assert [event async for event in leg.events()] == [Answered(ANSWER), Ended("bye")]
+        await caller.stop()
+        await callee.stop()
+
+    try:
+        bind("::1", 0, ("udp",)).udp.close()  # type: ignore[union-attr]
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    asyncio.run(main())
+
+
+@both
 def test_the_callee_hangs_up(transport: Transport) -> None:
     async def answer(leg: Leg) -> None:
         assert leg.source is not None
