@@ -84,8 +84,12 @@ class Directory:
         """Resolve all names again every minute, until cancelled."""
         while True:
             await asyncio.sleep(RESOLVE_SECONDS)
-            await self._resolve_all(set(_names(self._picture.trunks.values())))
-            await self.refresh()
+            await self.resolve_again()
+
+    async def resolve_again(self) -> None:
+        """Resolve all names anew."""
+        await self._resolve_all(set(_names(self._picture.trunks.values())))
+        await self.refresh()
 
     def trunks_of(self, host: str) -> Sequence[Trunk]:
         """The trunks that calls from this source address may belong to; empty for an unknown source."""
