@@ -41,10 +41,10 @@ from control_api.store import outbox
 from control_api.store.engine import Store
 from control_api.webhooks import WebhookSender
 from inference.checks import AgentChecks
-from inference.conversation import ConversationFactory
+from inference.conversation import Conversations
 from inference.engines import Engines
 from inference.extraction import CallAnalyst
-from inference.llm.openai_chat import OpenAiChat
+from inference.llm.openai_chat import ChatTimeouts, OpenAiChat
 from inference.stt.pocketsphinx import PocketsphinxEngine
 from inference.tts.espeak import EspeakEngine
 from media.frames import LINE_RATE
@@ -176,7 +176,7 @@ class _Parts:
         services = call.Services(
             log=self.call_log,
             media=self.plane,
-            conversations=ConversationFactory(self.engines, self.call_log, now),
+            conversations=Conversations(self.engines, self.call_log),
             ladder=ladder,
             clock=now,
             media_host=self.settings.media.advertised or self.endpoint.advertised,
@@ -261,7 +261,7 @@ def _language_model(settings: Settings) -> OpenAiChat | None:
     if settings.llm.base_url is None:
         return None
     key = settings.llm.api_key.get_secret_value() if settings.llm.api_key else None
-    return OpenAiChat(settings.llm.base_url, key, first_token_timeout=settings.llm.first_token_seconds)
+    return OpenAiChat(settings.llm.base_url, key, ChatTimeouts(first_token=settings.llm.first_token_seconds))
 
 
 async def _plane(settings: Settings, stack: AsyncExitStack) -> ProcessMediaPlane:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import resource
@@ -16,8 +17,8 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
-from inference.llm.openai_chat import probe
-from media.silero import find_weights
+from inference.llm.openai_chat import OpenAiChat
+from media.silero import SileroError, find_model
 from sipserver.settings import Settings, split_host_port
 
 Verdict = Literal["ok", "note", "fault"]
@@ -139,8 +140,9 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _vad() -> Finding:
-    weights = find_weights()
-    if weights is None:
+    try:
+        weights = find_model()
+    except SileroError:
         return Finding("voice activity", "fault", "no Silero weights: pip install --no-deps silero-vad")
     if "silero_vad" in weights.parts:
         return Finding("voice activity", "ok", "Silero, weights of silero-vad")
@@ -163,10 +165,17 @@ def _language_model(settings: Settings) -> Finding:
     if settings.llm.base_url is None:
         return Finding("language model", "note", "none (llm.base_url): agents speak by their script, and need one")
     key = settings.llm.api_key.get_secret_value() if settings.llm.api_key else None
-    trouble = probe(settings.llm.base_url, key, settings.llm.model)
+    trouble = asyncio.run(_asked(OpenAiChat(settings.llm.base_url, key)))
     return Finding(
         "language model", "fault" if trouble else "ok", trouble or f"{settings.llm.base_url}, {settings.llm.model}"
     )
+
+
+async def _asked(llm: OpenAiChat) -> str | None:
+    try:
+        return await llm.health()
+    finally:
+        await llm.aclose()
 
 
 def _scheduling(settings: Settings) -> Finding:
