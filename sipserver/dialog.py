@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from sipserver.legs import Source
 from sipserver.message import Headers, MessageError, NameAddr, Request, Response, SipUri
+from sipserver.transaction.layer import COOKIE
 
 DialogId = tuple[str, str, str]
 """Call-ID, our tag, the peer's tag. A peer of RFC 2543 has an empty tag (RFC 3261 section 12.1.1)."""
@@ -39,7 +40,7 @@ class Dialog:
             call_id=request.call_id,
             local=request.to.with_tag(local_tag),
             remote=request.from_,
-            remote_target=contact_of(request),
+            remote_target=_caller_target(request),
             route_set=tuple(request.record_routes),
             local_cseq=0,
             remote_cseq=request.cseq.number,
@@ -130,6 +131,13 @@ def contact_of(message: Request | Response) -> str:
         raise MessageError("A Contact is missing.")
     SipUri.parse(contacts[0].uri)
     return contacts[0].uri
+
+
+def _caller_target(invite: Request) -> str:
+    """The caller's Contact, which was optional before RFC 3261: then it is the From (RFC 2543 section 6.13)."""
+    if "contact" in invite.headers or (invite.via.branch or "").startswith(COOKIE):
+        return contact_of(invite)
+    return invite.from_.uri
 
 
 def server_dialog_id(request: Request) -> DialogId:

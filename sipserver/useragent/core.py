@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 
@@ -101,13 +102,14 @@ class UserAgent:
         self.timers.now = now
         self.counters["malformed"] += 1
         request = error.request
-        if request is None or error.status == 0 or request.method == "ACK":
+        if request is None or error.status == 0 or request.method == "ACK" or "via" not in request.headers:
             return
         try:
             status = self._guard.admit(request, source)
-            mark_source(request, source.host, source.port)
         except MessageError:
             return
+        with suppress(MessageError):
+            mark_source(request, source.host, source.port)
         self._answer(request, source, error.status if status is None else status)
 
     def resolved(self, question: Question, addresses: Sequence[str], now: float) -> None:
@@ -316,7 +318,11 @@ class UserAgent:
 
     def _reply_target(self, request: Request, source: Source) -> Target:
         """Where the answers go (section 18.2.2): back along the connection, or to the source by `rport` or the Via's port."""
-        via = request.via
+        try:
+            via = request.via
+        except MessageError:
+            # Of a malformed request that is answered all the same, only the source is known.
+            return Target(source.transport, source.host, source.port, None if source.transport == "udp" else source)
         if source.transport == "udp":
             return Target("udp", source.host, via.rport or via.port or default_port("udp"))
         return Target(source.transport, source.host, via.port or default_port(source.transport), source)

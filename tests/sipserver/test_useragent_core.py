@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipserver.legs import Source
+from sipserver.locate import Target
 from sipserver.message import MessageError, Request, Response, parse
 from sipserver.useragent.identity import Limits
 from tests.sipserver.transcripts import Transcript, user_agent
@@ -85,6 +86,17 @@ def test_one_request_by_two_ways_is_merged() -> None:
 
 def test_an_invite_again_with_credentials_is_no_merger() -> None:
     Transcript().run("0 < INVITE branch=a\n0 > 100\n0.1 < INVITE branch=b cseq=2\n0.1 > 100")
+
+
+def test_a_peer_of_rfc_2543_needs_no_contact() -> None:
+    script = Transcript()
+    script.agent.receive(
+        b"INVITE sip:us@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5070\r\nFrom: <sip:a@192.0.2.9:5070>\r\n"
+        b"To: <sip:us@192.0.2.1>\r\nCall-ID: old\r\nCSeq: 1 INVITE\r\n\r\n",
+        script.source,
+        0.0,
+    )
+    script.run("0 > 100\n0 ! answer\n0 > 200")
 
 
 def test_a_peer_of_rfc_2543_is_recognised_without_a_cookie() -> None:
@@ -228,12 +240,15 @@ def test_what_is_malformed_is_answered_where_it_can_be() -> None:
     script.run("0 > 400")
     script.agent.receive(INVITE.replace(b"SIP/2.0\r\nVia", b"SIP/7.0\r\nVia"), script.source, 0.0)
     script.run("0 > 505")
+    script.agent.receive(INVITE.replace(b";branch", b";;,;,,branch"), script.source, 0.0)
+    script.run("0 > 400")
+    assert script.targets[-1] == Target("udp", "192.0.2.9", 5070)
     for garbage in (b"\x00\xff garbage", b"SIP/2.0 200 OK\r\n\r\n", INVITE.replace(b"Via:", b"Vix:")):
         script.agent.receive(garbage, script.source, 0.0)
     script.run("0 .")
-    assert script.agent.counters["malformed"] == 5
+    assert script.agent.counters["malformed"] == 6
     script.agent.receive(b"\r\n\r\n", script.source, 0.0)
-    assert script.agent.counters["malformed"] == 5
+    assert script.agent.counters["malformed"] == 6
     script.agent.receive(INVITE, script.source, 0.0)
     script.run("0 > 100")
 
