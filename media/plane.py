@@ -64,6 +64,7 @@ class ProcessMediaPlane:
         self._recorder = Recorder()
         self._stillborn = [0] * config.processes
         self._restarts: dict[int, asyncio.TimerHandle] = {}
+        self._all_ready = asyncio.Event()
         self.restarts = 0
         """How often a media process had to be started again."""
 
@@ -74,12 +75,14 @@ class ProcessMediaPlane:
             self._start(number)
         try:
             async with asyncio.timeout(_START_SECONDS):
-                for process in self._processes:
-                    if process is not None:
-                        await process.ready.wait()
+                await self.wait_ready()
         except TimeoutError:
             await self.stop()
             raise MediaUnavailable("A media process did not start; its error is on stderr.") from None
+
+    async def wait_ready(self) -> None:
+        """Until every process ticks: after the start, or after one had to be started again."""
+        await self._all_ready.wait()
 
     async def stop(self) -> None:
         """End every process and complete every recording. Calls that are still open fail."""
@@ -92,14 +95,14 @@ class ProcessMediaPlane:
 
     async def open(self, call_id: str, recording: Path | None) -> RowCallMedia:
         """Open on the process with the fewest calls. Raises MediaUnavailable."""
-        ready = [p for p in self._processes if p is not None and p.ready.is_set() and p.link.free()]
+        ready = [p for p in self._processes if p is not None and p.ready and p.link.free()]
         if not ready:
             raise MediaUnavailable("No media process has a free row.")
         return await min(ready, key=lambda process: process.link.load()).link.open(call_id, recording)
 
     def free(self) -> int:
         """How many more calls can be opened now."""
-        return sum(p.link.free() for p in self._processes if p is not None and p.ready.is_set())
+        return sum(p.link.free() for p in self._processes if p is not None and p.ready)
 
     def pids(self) -> list[int]:
         """The process ids of the media processes that run."""
@@ -112,12 +115,17 @@ class ProcessMediaPlane:
     def _start(self, number: int) -> None:
         self._restarts.pop(number, None)
         self._processes[number] = MediaProcess(
-            self._configs[number], self._recorder, lambda process: self._exited(number, process)
+            self._configs[number], self._recorder, self._ready, lambda process: self._exited(number, process)
         )
+
+    def _ready(self) -> None:
+        if all(process is not None and process.ready for process in self._processes):
+            self._all_ready.set()
 
     def _exited(self, number: int, process: MediaProcess) -> None:
         self._processes[number] = None
-        self._stillborn[number] = 0 if process.ready.is_set() else self._stillborn[number] + 1
+        self._all_ready.clear()
+        self._stillborn[number] = 0 if process.ready else self._stillborn[number] + 1
         wait = _RESTART_SECONDS[min(self._stillborn[number], len(_RESTART_SECONDS) - 1)]
         self.restarts += 1
         self._restarts[number] = asyncio.get_running_loop().call_later(wait, self._start, number)

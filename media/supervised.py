@@ -32,10 +32,20 @@ class ProcessConfig:
 
 
 class MediaProcess:
-    """A running media process and its link. `on_exit` is called once, on the loop, after the link has failed its calls."""
+    """A running media process and its link.
 
-    def __init__(self, config: ProcessConfig, recorder: Recorder, on_exit: Callable[[MediaProcess], None]) -> None:
-        self.ready = asyncio.Event()
+    `on_ready` is called when it ticks, `on_exit` when it is gone and the link has failed its calls; each once, on the loop.
+    """
+
+    def __init__(
+        self,
+        config: ProcessConfig,
+        recorder: Recorder,
+        on_ready: Callable[[], None],
+        on_exit: Callable[[MediaProcess], None],
+    ) -> None:
+        self.ready = False
+        self._on_ready = on_ready
         self._on_exit = on_exit
         self._loop = asyncio.get_running_loop()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -76,8 +86,9 @@ class MediaProcess:
 
     def _on_wake(self) -> None:
         os.eventfd_read(self._wake)
-        if not self.ready.is_set() and self.link.rings.process.ready[0]:
-            self.ready.set()
+        if not self.ready and self.link.rings.process.ready[0]:
+            self.ready = True
+            self._on_ready()
         self.link.wake()
 
     def _on_death(self) -> None:
@@ -94,7 +105,7 @@ class MediaProcess:
     def _look(self) -> None:
         """A process that stands still for seconds, stopped or hung, is worth no more than a dead one."""
         tick = int(self.link.rings.process.tick[0])
-        moved = tick != self._last_tick or not self.ready.is_set()
+        moved = tick != self._last_tick or not self.ready
         self._standstills = 0 if moved else self._standstills + 1
         self._last_tick = tick
         if self._standstills >= _STANDSTILLS:
