@@ -212,8 +212,7 @@ class Conversation:
                 case Interrupted():
                     await self._interrupted()
                 case TurnOver():
-                    if (utterance := self._listener.finish()) is not None:
-                        self._recognising[utterance] = event
+                    await self._turn_over(event)
                 case Dropped():
                     self._listener.drop()
                     await self._let_agent_go_on()
@@ -267,12 +266,9 @@ class Conversation:
             self._first_at = max(now, self._agent.first_message_delay_ms * _MS)
 
     def _open(self, heard: Heard | None = None, terms: Terms | None = None) -> None:
-        """The agent's first words: by itself, or as the answer to a turn that came first."""
+        """The agent's first words: by itself, or its greeting as the answer to a turn that came first."""
         self._first_at, self._opened = None, True
-        if self._greeting:
-            answer = self._leader.greet(self._greeting, heard)
-        else:
-            answer = self._leader.answer(heard) if heard is not None else self._leader.open()
+        answer = self._leader.greet(self._greeting, heard) if self._greeting else self._leader.open()
         protected = self._agent.first_speaker == "agent" and self._agent.first_message_uninterruptible
         self._say(answer, terms or Terms(interruptible=not protected))
 
@@ -356,20 +352,28 @@ class Conversation:
         if self._floor.reply is None and self._caller_is_quiet():
             self._silence.begin(self._media.position())
 
+    async def _turn_over(self, turn: TurnOver) -> None:
+        utterance = self._listener.finish()
+        if utterance is not None:
+            self._recognising[utterance] = turn
+        else:
+            await self._unheard()
+
     async def _deaf(self, utterance: int, reason: str) -> None:
-        """The recogniser failed this utterance: ask once to say it again, then give up."""
-        self._recognising.pop(utterance, None)
-        if utterance == self._utterance:
-            self._turns.drop()
-        self._forget_speculation()
-        if self._deaf_before or self._parting:
-            await self._fail("stt", reason)
+        """The recogniser failed this utterance. While the caller still speaks, the end of the turn is waited for."""
+        await self._ledger.problem("stt", reason)
+        if self._recognising.pop(utterance, None) is not None:
+            await self._unheard()
+
+    async def _unheard(self) -> None:
+        """A turn is over of which nothing could be heard: ask once to say it again, then give up."""
+        if self._deaf_before and not self._parting:
+            await self._part(self._polite.trouble, EndedReason.ERROR)
             return
         self._deaf_before = True
-        await self._ledger.problem("stt", reason)
         if self._floor.reply is None:
             self._say(Said(self._polite.say_again))
-        await self._floor.carry_on()
+        await self._let_agent_go_on()
 
     async def _turn(self, heard: Heard, turn: TurnOver) -> None:
         """A turn of the caller's is certain: answer it first, then write it down."""
@@ -381,7 +385,8 @@ class Conversation:
 
     def _answer(self, heard: Heard, terms: Terms) -> None:
         self._silence.answered()
-        if not self._opened:
+        greeted, self._opened, self._first_at = self._opened or not self._greeting, True, None
+        if not greeted:
             self._forget_speculation()
             self._open(heard, terms)
         elif (prepared := self._prepared(heard)) is not None:
@@ -431,7 +436,8 @@ class Conversation:
 
     def _speculate(self) -> None:
         words = words_of(self._partial)
-        if not self._leader.speculates or not self._opened or self._floor.reply is not None or not words:
+        greeted = self._opened or not self._greeting
+        if not (self._leader.speculates and greeted and words) or self._floor.reply is not None:
             return
         self._forget_speculation()
         self._speculation = (words, self._floor.prepare(self._leader.answer(Heard(self._partial))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from inference.courtesy import Courtesies
 from inference.happenings import Happening, Inbox, MediaOver
@@ -52,16 +53,18 @@ class MessageTaker:
 
     async def _say(self, text: str) -> bool:
         """Say it and wait until it was heard; False when the call is over. A voice that fails is noted, and not missed."""
-        speech = self._mouth.speech()
+        speech, began = self._mouth.speech(), self._media.position()
         speech.may_play.set()
-        await speech.speak(_once(text))
-        if speech.failure is not None:
-            await self._ledger.problem("tts", str(speech.failure))
-        began = self._media.position()
-        alive = await self._played()
-        if heard := speech.heard(self._media.played()):
-            ended = self._media.position()
-            await self._ledger.utterance(Utterance("assistant", heard, began // _MS, ended // _MS, not alive))
+        alive = False
+        try:
+            await speech.speak(_once(text))
+            if speech.failure is not None:
+                await self._ledger.problem("tts", str(speech.failure))
+            alive = await self._played()
+        finally:
+            if heard := speech.heard(self._media.played()):
+                ended = self._media.position()
+                await self._ledger.utterance(Utterance("assistant", heard, began // _MS, ended // _MS, not alive))
         return alive
 
     async def _played(self) -> bool:
@@ -73,34 +76,43 @@ class MessageTaker:
 
     async def _listen(self) -> bool:
         """Wait while the caller speaks; False when the call is over before the message is."""
+        heard = _Message(silent=self._media.position())
         start = self._media.position()
-        began: int | None = None
-        silent: int | None = start
-        while (due := _due(start, began, silent)) > self._media.position():
-            happening = await self._inbox.next(due)
-            if isinstance(happening, SpeechStarted):
-                began, silent = began if began is not None else happening.at, None
-            elif isinstance(happening, SpeechStopped):
-                silent = happening.at
-            elif isinstance(happening, DigitHeard):
-                break
-            elif _is_over(happening):
-                await self._note(began, self._media.position())
-                return False
-        await self._note(began, silent if silent is not None else self._media.position())
+        try:
+            while (due := heard.due(start)) > self._media.position():
+                happening = await self._inbox.next(due)
+                if isinstance(happening, DigitHeard):
+                    break
+                if _is_over(happening):
+                    return False
+                heard.note(happening)
+        finally:
+            if heard.began is not None:
+                ended = heard.silent if heard.silent is not None else self._media.position()
+                await self._ledger.utterance(Utterance("user", MESSAGE, heard.began // _MS, ended // _MS))
         return True
 
-    async def _note(self, began: int | None, ended: int) -> None:
-        if began is not None:
-            await self._ledger.utterance(Utterance("user", MESSAGE, began // _MS, max(began, ended) // _MS))
 
+@dataclass(slots=True)
+class _Message:
+    """What has been heard of the message: where it began, and since when the caller is silent (None: speaks)."""
 
-def _due(start: int, began: int | None, silent: int | None) -> int:
-    """When to stop listening, as things are."""
-    longest = start + LONGEST
-    if silent is None:
-        return longest
-    return min(longest, silent + (PAUSE if began is not None else PATIENCE))
+    silent: int | None
+    began: int | None = None
+
+    def note(self, happening: Happening) -> None:
+        """The caller speaks, or falls silent."""
+        if isinstance(happening, SpeechStarted):
+            self.began, self.silent = self.began if self.began is not None else happening.at, None
+        elif isinstance(happening, SpeechStopped):
+            self.silent = happening.at
+
+    def due(self, start: int) -> int:
+        """When to stop listening, as things are."""
+        longest = start + LONGEST
+        if self.silent is None:
+            return longest
+        return min(longest, self.silent + (PAUSE if self.began is not None else PATIENCE))
 
 
 def _is_over(happening: Happening) -> bool:
