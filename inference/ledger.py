@@ -36,9 +36,7 @@ class Ledger:
         await self._writes.put(None)
 
     async def utterance(self, item: Utterance) -> None:
-        """An item of the transcript."""
-        data = {"role": item.role, "text": item.text, "interrupted": item.interrupted}
-        self.show("utterance", {**data, "startMs": item.start_ms, "endMs": item.end_ms})
+        """An item of the transcript. The call log shows it when it is written."""
         await self._writes.put(lambda: self._log.utterance(self._call_id, item))
 
     async def captured(self, values: Mapping[str, Any]) -> None:
@@ -49,7 +47,6 @@ class Ledger:
     async def problem(self, part: Part, message: str) -> None:
         """Something went wrong."""
         problem = Problem(round(self._clock().timestamp() * 1_000_000), part, message)
-        self.show("problem", {"part": part, "message": message})
         await self._writes.put(lambda: self._log.problem(self._call_id, problem))
 
     def show(self, kind: str, data: Mapping[str, Any]) -> None:

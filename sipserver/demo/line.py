@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from media.codecs import g711
-from media.dtmf import EventSender
+from media.dtmf import EventPacket, EventSender
 from media.frames import LINE_SAMPLES, Codec, Pcm, RtpFormat, RtpRemote
 from media.rtp import RtpError, RtpPacket
+from sipserver.offer import EVENT_PAYLOAD_TYPE
 
 TICK = 0.02
 LOUD = 300.0
@@ -88,7 +89,8 @@ class Line:
         self._ear = _Ear()
         self._heard = asyncio.Condition()
         self._queue: list[bytes] = []
-        self._events: list[tuple[bytes, bool, int]] = []
+        self._events: list[EventPacket] = []
+        self._event_start = 0
         self._sequence, self._timestamp, self._ssrc = 7, 0, 0xA17
         self._remote: tuple[str, int] | None = None
         self._format = RtpFormat(Codec.PCMU, 0)
@@ -129,8 +131,7 @@ class Line:
 
     async def press(self, digit: str, duration_ms: int = 120) -> None:
         """Press a key (RFC 4733). Returns when its last packet has left."""
-        for step in EventSender(digit, duration_ms):
-            self._events.append((step.payload, step.marker, step.offset))
+        self._events.extend(EventSender(digit, duration_ms))
         self._drained.clear()
         await self._drained.wait()
 
@@ -176,8 +177,7 @@ class Line:
 
     def _send_one(self) -> None:
         if self._events:
-            payload, marker, offset = self._events.pop(0)
-            packet = self._packet(self._format.telephone_event or 101, payload, marker, self._timestamp - offset)
+            packet = self._event_packet(self._events.pop(0))
         else:
             silence = b"\xff" if self._format.codec is Codec.PCMU else b"\xd5"
             payload = self._queue.pop(0) if self._queue else silence * LINE_SAMPLES
@@ -191,6 +191,13 @@ class Line:
                 pass  # The far end has closed its port; its BYE is on the way.
         if not self._queue and not self._events:
             self._drained.set()
+
+    def _event_packet(self, event: EventPacket) -> RtpPacket:
+        """All packets of one key carry the time at which it was pressed (RFC 4733 section 2.5.1.2)."""
+        if event.marker:
+            self._event_start = self._timestamp
+        payload_type = self._format.telephone_event or EVENT_PAYLOAD_TYPE
+        return self._packet(payload_type, event.payload, event.marker, self._event_start + event.offset)
 
     def _packet(self, payload_type: int, payload: bytes, marker: bool, timestamp: int) -> RtpPacket:
         return RtpPacket(payload_type, self._sequence, timestamp % 2**32, self._ssrc, payload, marker)

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
@@ -193,7 +194,7 @@ class _Stage:
         """The WAV, by its signed link, without a key."""
         target = self.folder / "recording.wav"
         async with httpx.AsyncClient(trust_env=False) as anybody:
-            answer = await anybody.get(call["recordingUrl"], params={"format": "wav"})
+            answer = await anybody.get(httpx.URL(call["recordingUrl"]).copy_merge_params({"format": "wav"}))
         if answer.is_error:
             raise NodeFailed(f"the recording could not be fetched: {answer.status_code}")
         target.write_bytes(answer.content)
@@ -248,7 +249,7 @@ def _show_hook(console: Console, hook: Received | None) -> None:
         text = json.dumps(hook.payload, indent=2, ensure_ascii=False)
         console.print(
             Panel(
-                text,
+                escape(text),
                 title=f"webhook {hook.webhook_id}, signature {'verified' if hook.verified else 'WRONG'}",
                 title_align="left",
             )

@@ -70,7 +70,7 @@ async def inbound(phone: Phone, server: tuple[str, int], say: Say, on_line: Call
         await line.say(move)
         await line.agent_ends(PATIENCE)
         await line.say(day)
-        await _speaks_for(line, 3.0)
+        await _speaks_for(line, INTO_THE_SENTENCE)
         cut = await line.say(enough)
         await line.agent_begins_after(cut.end, PATIENCE)
         await line.agent_ends(PATIENCE)
@@ -96,13 +96,15 @@ async def outbound(phone: Phone, say: Say, on_line: Callable[[PhoneCall], None])
         await call.close()
 
 
+INTO_THE_SENTENCE = 5.0
+"""Seconds into the agent's long answer at which the caller interrupts: in the middle of its second sentence."""
 INBOUND = (
     "I would like to move my appointment.",
-    "Next Tuesday would be good.",
-    "Thank you, I know that already.",
-    "No thank you, that is all.",
+    "I can come on Friday.",
+    "Thank you I know that already.",
+    "No thank you that is all.",
 )
-OUTBOUND = "Yes, I can make it."
+OUTBOUND = "Yes I can make it."
 
 
 async def _speaks_for(line: Line, seconds: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,13 @@ def inbound_checks(call: Mapping[str, Any], heard: Heard, recording: Path, hook:
         Check("the call was answered and completed", call["status"] == "completed", call["status"]),
         Check("the caller's number", call["customerNumber"] == CALLER_NUMBER, call["customerNumber"]),
         Check("captured: the wish", extractions.get("wish") == "move", str(extractions.get("wish"))),
-        Check("captured: the new day", _is_date(extractions.get("new_day")), str(extractions.get("new_day"))),
+        Check(
+            "captured: the new day, a Friday", _is_friday(extractions.get("new_day")), str(extractions.get("new_day"))
+        ),
         Check(
             "the key that was pressed", extractions.get("reminder") is True, f"reminder {extractions.get('reminder')}"
         ),
-        Check("one utterance was cut by the interruption", len(cut) == 1, _last_words(cut)),
+        Check("one utterance was cut, in mid-sentence", len(cut) == 1 and _mid_sentence(cut[0]), _last_words(cut)),
         Check(
             "the agent ended the call (BYE)",
             _agent_ended(call, heard),
@@ -81,8 +84,15 @@ def outbound_checks(call: Mapping[str, Any], heard: Heard, hook: Received | None
     ]
 
 
-def _is_date(value: object) -> bool:
-    return isinstance(value, str) and len(value) == 10 and value[4] == value[7] == "-"
+def _is_friday(value: object) -> bool:
+    try:
+        return date.fromisoformat(str(value)).isoweekday() == 5
+    except ValueError:
+        return False
+
+
+def _mid_sentence(item: Mapping[str, Any]) -> bool:
+    return item["role"] == "assistant" and item["content"][-1:] not in (".", "?", "!", "")
 
 
 def _last_words(cut: list[dict[str, Any]]) -> str:
