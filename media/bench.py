@@ -11,13 +11,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
+import statistics
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from media.bench_load import voice
+from media.bench_load import VOICE_SECONDS, voice
 from media.call_media import RowCallMedia
 from media.frames import Codec, Pcm, RtpFormat, RtpRemote
 from media.plane import PlaneConfig, ProcessMediaPlane
@@ -31,6 +34,7 @@ _TOP_UP = 0.5
 class _Reading:
     """The media process's counters at one instant."""
 
+    elapsed: float
     cpu_ns: int
     ticks: int
     ticks_late: int
@@ -39,7 +43,8 @@ class _Reading:
 
     @classmethod
     def take(cls, counters: ProcessCounters) -> _Reading:
-        return cls(*(int(getattr(counters, name)[0]) for name in cls.__slots__))
+        names = cls.__slots__[1:]
+        return cls(time.monotonic(), *(int(getattr(counters, name)[0]) for name in names))
 
 
 def bench_media(
@@ -55,6 +60,8 @@ def bench_media(
     Returned: `core_per_call` and `us_per_call_tick` (processor time of the tick's thread, per 20 ms), `calls_per_core`,
     `memory_per_call_kb` (what the media process grew by, its rings included), `ticks_late` and the like, and what the
     peers saw: packets, gaps in the sequence, deviation from the 20 ms grid in milliseconds and RFC 3550 jitter.
+    `yardstick_us` is what one `sendto` of 172 octets costs on the same core at the same time: figures of two machines, or of
+    a quiet and a busy hour, compare by their ratio to it. Where `load_seconds` is more than `seconds`, the callers' core could not keep up, and the figures flatter.
 
     Raises MediaUnavailable when the plane does not start.
     """
@@ -63,6 +70,8 @@ def bench_media(
 
 async def _bench(calls: int, seconds: float, recording: bool, ports: tuple[int, int], realtime: bool) -> dict[str, Any]:
     cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[:1])
+    yardstick = _yardstick_us()
     os.sched_setaffinity(0, cores[1:] or cores)
     plane = ProcessMediaPlane(
         PlaneConfig(ports=ports, processes=1, rows=calls, cpus=(cores[0],), realtime=realtime, timeout_s=0)
@@ -70,7 +79,8 @@ async def _bench(calls: int, seconds: float, recording: bool, ports: tuple[int, 
     try:
         await plane.start()
         with tempfile.TemporaryDirectory() as folder:
-            return await _measure(plane, calls, seconds, Path(folder) if recording else None)
+            figures = await _measure(plane, calls, seconds, Path(folder) if recording else None)
+            return figures | {"yardstick_us": yardstick}
     finally:
         await plane.stop()
         os.sched_setaffinity(0, cores)
@@ -89,7 +99,7 @@ async def _measure(plane: ProcessMediaPlane, calls: int, seconds: float, folder:
     opened = await asyncio.gather(*(_call(plane, number, peer, folder) for number, peer in enumerate(peers)))
     load.stdin.write(json.dumps([call.port for call in opened]).encode() + b"\n")
     [counters] = plane.counters()
-    speech = voice(4.0).reshape(-1, 160)
+    speech = voice(VOICE_SECONDS).reshape(-1, 160)
     await _talk(opened, speech, _WARM_UP)
     before = _Reading.take(counters)
     counters.work_us_max[0] = 0
@@ -100,8 +110,7 @@ async def _measure(plane: ProcessMediaPlane, calls: int, seconds: float, folder:
     seen = json.loads(await load.stdout.readline())
     await load.wait()
     reports = await asyncio.gather(*(call.close() for call in opened))
-    ticks = after.ticks - before.ticks
-    core = (after.cpu_ns - before.cpu_ns) / (ticks * 20e6)
+    core = (after.cpu_ns - before.cpu_ns) / 1e9 / (after.elapsed - before.elapsed)
     return {
         "calls": calls,
         "seconds": seconds,
@@ -109,7 +118,7 @@ async def _measure(plane: ProcessMediaPlane, calls: int, seconds: float, folder:
         "us_per_call_tick": round(core / calls * 20_000, 2),
         "calls_per_core": int(calls / core),
         "memory_per_call_kb": round((resident - bare) / calls),
-        "ticks": ticks,
+        "ticks": after.ticks - before.ticks,
         "ticks_late": after.ticks_late - before.ticks_late,
         "ticks_skipped": after.ticks_skipped - before.ticks_skipped,
         "sends_late": after.sends_late - before.sends_late,
@@ -134,6 +143,24 @@ async def _talk(calls: list[RowCallMedia], speech: Pcm, seconds: float) -> None:
         for call in calls:
             call.play(speech[: call.room()])
         await asyncio.sleep(min(_TOP_UP, rest))
+
+
+def _yardstick_us() -> float:
+    """The median cost of a send on the loopback, in microseconds of processor time."""
+    costs = []
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
+    ):
+        sink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        sink.bind(("127.0.0.1", 0))
+        address, packet = sink.getsockname(), bytes(172)
+        for _ in range(9):
+            begun = time.thread_time_ns()
+            for _ in range(500):
+                sock.sendto(packet, address)
+            costs.append((time.thread_time_ns() - begun) / 500_000)
+    return round(statistics.median(costs), 2)
 
 
 def _resident_kb(pid: int) -> int:

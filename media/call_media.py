@@ -311,7 +311,8 @@ async def _numeric(host: str, ours: str) -> str:
         given = ipaddress.ip_address(host)
     except ValueError:
         return await _look_up(host, socket.AF_INET6 if version == 6 else socket.AF_INET)
-    return str(given) if given.version == version else ""
+    # The unspecified address is how peers used to say hold (RFC 3264 section 8.4), and means this host to sendto.
+    return str(given) if given.version == version and not given.is_unspecified else ""
 
 
 async def _look_up(host: str, family: socket.AddressFamily) -> str:
