@@ -31,7 +31,8 @@ PAGINATION: Schema = {
 }
 HEADERS: Mapping[str, Schema] = {
     "Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
-    "Prefer": {"type": "string", "enum": ["handling=strict", "handling=lenient"]},
+    # Other preferences are passed over, as RFC 7240 section 2 asks, so there is no enumeration.
+    "Prefer": {"type": "string", "examples": ["handling=strict"]},
 }
 
 

@@ -6,6 +6,7 @@ Bodies are read strictly (no text for a number), with fields that we do not know
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
@@ -39,7 +40,18 @@ def iso_or_none(at: int | None) -> str | None:
 
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-01-31T09:00:00Z"])]
-Moment = Annotated[AwareDatetime, Field(examples=["2026-01-31T09:00:00Z"])]
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _moment(value: object) -> datetime:
+    """RFC 3339's form and no other: neither seconds since the epoch nor a time without its zone."""
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError("must be a time such as 2026-01-31T09:00:00Z, with Z or an offset")
+    return datetime.fromisoformat(value)
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment), Field(examples=["2026-01-31T09:00:00Z"])]
 
 
 class Resource(BaseModel):
