@@ -17,36 +17,14 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
+from inference.service import Service, ServiceFailed
 from inference.wire import Message, MessageReader
 
 _PR_SET_PDEATHSIG = 1
 _READ_SIZE = 1 << 16
-
-Send = Callable[[Message], None]
-Poll = Callable[[], None]
-
-
-class Service(Protocol):
-    """What a worker does. `handle` is quick; long work is cut into steps, and messages are read between them."""
-
-    def describe(self) -> Mapping[str, Any]:
-        """What the parent should know before the first request."""
-
-    def handle(self, message: Message) -> None:
-        """A message came. Also called from inside a step that polls."""
-
-    def busy(self) -> bool:
-        """Is there a step to do?"""
-
-    def step(self) -> None:
-        """Do a slice of the work: at most a few tens of milliseconds."""
-
-
-class ServiceFailed(Exception):
-    """The service cannot start; the message is the sentence that health() shows."""
 
 
 class Link:

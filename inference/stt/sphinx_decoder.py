@@ -17,7 +17,7 @@ from typing import Any
 import pocketsphinx
 
 from inference.pronounce import arpabet, spellable
-from inference.stt.jsgf_words import words_of
+from inference.stt.jsgf_words import undefined_rules, words_of
 from inference.stt.rejection import Evidence, Segment, weigh
 from inference.tts.espeak_voice import EspeakLibrary
 
@@ -32,6 +32,10 @@ MAX_UTTERANCE = 60 * 16000
 
 SLICE = 2 * 1600
 """Bytes: 100 ms of audio, the longest that one step of a second pass works on (about 8 ms)."""
+
+INSERTION = 0.65
+LOOSE_INSERTION = 1e-3
+"""Word insertion penalty. A word loop without a strong one explains any speech by many small words."""
 
 _SMALLEST = 1e-300
 
@@ -88,7 +92,7 @@ class DecoderPair:
     def begin(self, grammar: str, mean: str | None) -> None:
         """Get ready for an utterance. `mean` is what `mean()` said after the call's last one. Raises GrammarRefused."""
         self.abandon()
-        self._activate(grammar)
+        self._activate(grammar, INSERTION)
         self._mean = mean or TELEPHONE_MEAN
         self._audio.clear()
         for decoder in (self._words, self._phones):
@@ -114,8 +118,8 @@ class DecoderPair:
         return self._reading()
 
     def read_again(self, grammar: str) -> Generator[Reading | None, None, None]:
-        """The same utterance by another grammar, in slices: None until the last, which is the reading. Raises GrammarRefused."""
-        self._activate(grammar)
+        """The same utterance by a word loop, in slices: None until the last, which is the reading. Raises GrammarRefused."""
+        self._activate(grammar, LOOSE_INSERTION)
         audio = bytes(self._audio)
         self._words.set_cmn(self._mean)
         self._words.start_utt()
@@ -145,9 +149,10 @@ class DecoderPair:
     def _reading(self) -> Reading:
         return Reading(_text(self._words), weigh(_segments(self._words), _segments(self._phones)))
 
-    def _activate(self, grammar: str) -> None:
-        name = hashlib.sha1(grammar.encode(), usedforsecurity=False).hexdigest()
+    def _activate(self, grammar: str, insertion: float) -> None:
+        name = f"{hashlib.sha1(grammar.encode(), usedforsecurity=False).hexdigest()} {insertion}"
         if name not in self._grammars:
+            self._words.config["wip"] = insertion
             self._compile(name, grammar)
         self._grammars.move_to_end(name)
         self._words.activate_search(name)
@@ -158,6 +163,10 @@ class DecoderPair:
     def _compile(self, name: str, grammar: str) -> None:
         if "\0" in grammar:
             raise GrammarRefused("the grammar has a NUL in it")
+        if missing := undefined_rules(grammar):
+            raise GrammarRefused(
+                "the grammar does not compile: no rule " + ", ".join(f"<{rule}>" for rule in sorted(missing))
+            )
         self._learn(words_of(grammar))
         try:
             self._words.add_jsgf_string(name, grammar)
@@ -186,7 +195,10 @@ def _segments(decoder: Any) -> list[Segment]:
     """The scores come as probabilities in the decoder's scale; per mille of their logarithm is what the thresholds are in."""
     if not decoder.hyp():
         return []
-    return [
-        Segment(part.word, part.start_frame, part.end_frame, 1000 * math.log(max(part.ascore, _SMALLEST)))
-        for part in decoder.seg() or ()
-    ]
+    return [_segment(decoder, part) for part in decoder.seg() or ()]
+
+
+def _segment(decoder: Any, part: Any) -> Segment:
+    score = 1000 * math.log(max(part.ascore, _SMALLEST))
+    phones = (decoder.lookup_word(part.word) or "").split()
+    return Segment(part.word, part.start_frame, part.end_frame, score, max(1, len(phones)))

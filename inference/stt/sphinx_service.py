@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from inference.service import Send
+from inference.stt.rejection import Verdict
 from inference.stt.sphinx_decoder import DecoderPair, GrammarRefused, Pronouncer, Reading
 from inference.tts.espeak_voice import EspeakLibrary, EspeakMissing
 from inference.wire import Message
-from inference.worker import Send
 
 SPEECH_BEFORE_PARTIAL = 3200
 """Samples: before 200 ms of something louder than the line's noise, a grammar decoder hears words in silence."""
@@ -59,7 +60,7 @@ class _Utterance:
 
 
 class SphinxService:
-    """Implements `inference.worker.Service`. Options: `decoders`, how many utterances at a time."""
+    """Implements `inference.service.Service`. Options: `decoders`, how many utterances at a time."""
 
     def __init__(self, options: Mapping[str, Any], send: Send) -> None:
         self._send = send
@@ -88,18 +89,22 @@ class SphinxService:
     def step(self) -> None:
         """A slice of the second pass that waited longest."""
         utterance = self._second.pop(0)
-        reading = self._next_slice(utterance)
+        assert utterance.second is not None
+        try:
+            reading = next(utterance.second)
+        except GrammarRefused:
+            self._answer_loose(utterance, Reading("", None))
+            return
         if reading is None:
             self._second.append(utterance)
         else:
-            self._answer(utterance, reading)
+            self._answer_loose(utterance, reading)
 
-    def _next_slice(self, utterance: _Utterance) -> Reading | None:
-        assert utterance.second is not None
-        try:
-            return next(utterance.second)
-        except GrammarRefused:
-            return utterance.first  # A loose grammar that does not compile finds nothing.
+    def _answer_loose(self, utterance: _Utterance, reading: Reading) -> None:
+        """When the word loop found nothing either, the closest sentence of the grammar is what the log gets."""
+        verdict: Verdict = reading.evidence.loose_verdict() if reading.evidence else "reject"
+        assert utterance.first is not None
+        self._answer(utterance, utterance.first if verdict == "reject" else reading, verdict)
 
     def _begin(self, message: Message) -> None:
         decoders = self._slots[message.fields["slot"]]
@@ -122,17 +127,15 @@ class SphinxService:
 
     def _finalize(self, utterance: _Utterance, _: Message) -> None:
         reading = utterance.decoders.finish()
-        if _verdict(reading) == "reject" and utterance.loose is not None:
+        verdict: Verdict = reading.evidence.verdict() if reading.evidence else "reject"
+        if verdict == "reject" and utterance.loose is not None:
             utterance.first = reading
             utterance.second = utterance.decoders.read_again(utterance.loose)
             self._second.append(utterance)
         else:
-            self._answer(utterance, reading)
+            self._answer(utterance, reading, verdict)
 
-    def _answer(self, utterance: _Utterance, reading: Reading) -> None:
-        verdict = _verdict(reading)
-        if verdict == "reject" and utterance.first is not None:
-            reading = utterance.first
+    def _answer(self, utterance: _Utterance, reading: Reading, verdict: Verdict) -> None:
         self._forget(utterance)
         fields = {
             "kind": "rejected" if verdict == "reject" else "final",
@@ -160,10 +163,6 @@ class SphinxService:
         "finalize": _finalize,
         "forget": _forget,
     }
-
-
-def _verdict(reading: Reading) -> str:
-    return reading.evidence.verdict() if reading.evidence else "reject"
 
 
 def _espeak() -> EspeakLibrary | None:

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.service import Poll, Send, ServiceFailed
 from inference.tts.base import TtsChunk, WordMark
 from inference.tts.clauses import pieces
 from inference.tts.espeak_voice import EspeakLibrary, EspeakMissing, NoSuchVoice, Sink
 from inference.tts.shaping import TARGET_LEVEL, Shaper, speech_level
 from inference.wire import Message
-from inference.worker import Poll, Send, ServiceFailed
 
 PIECE = 160
 """Characters: about 10 s of speech, about 10 ms of work."""
@@ -52,7 +52,7 @@ class _Stream:
 
 
 class EspeakService:
-    """Implements `inference.worker.Service`. Options: none. `poll` reads messages in the middle of a piece."""
+    """Implements `inference.service.Service`. Options: none. `poll` reads messages in the middle of a piece."""
 
     def __init__(self, options: Mapping[str, Any], send: Send, poll: Poll) -> None:
         try:
