@@ -60,8 +60,9 @@ def bench_media(
     Returned: `core_per_call` and `us_per_call_tick` (processor time of the tick's thread, per 20 ms), `calls_per_core`,
     `memory_per_call_kb` (what the media process grew by, its rings included), `ticks_late` and the like, and what the
     peers saw: packets, gaps in the sequence, deviation from the 20 ms grid in milliseconds and RFC 3550 jitter.
-    `yardstick_us` is what one `sendto` of 172 octets costs on the same core at the same time: figures of two machines, or of
-    a quiet and a busy hour, compare by their ratio to it. Where `load_seconds` is more than `seconds`, the callers' core could not keep up, and the figures flatter.
+    `yardstick_us` is what one `sendto` of 172 octets costs on the same core at the same time: figures of two machines, or
+    of a quiet and a busy hour, compare by their ratio to it. Where `load_seconds` is more than `seconds`, the callers'
+    core could not keep up, and the figures flatter.
 
     Raises MediaUnavailable when the plane does not start.
     """

@@ -30,6 +30,8 @@ from media.frames import (
     SpeechStopped,
 )
 from media.inprocess import InProcessPlane
+from media.records import REFUSED, Command, CommandKind, EventKind
+from media.rings import COMMANDS
 from media.rtcp import Bye, ReceiverReport, ReportBlock, SenderReport, compound, middle, ntp_from_unix, parse_compound
 from media.rtp import RtpPacket
 from tests.media.process.line import FORMAT, PEER, Line, LoudIsSpeech, frames, on_a_line
@@ -481,3 +483,45 @@ def test_rows_and_ports_run_out_and_come_back() -> None:
         assert first.queued() == 5
 
     asyncio.run(test())
+
+
+def test_a_command_for_the_call_before_is_refused() -> None:
+    async def test(line: Line) -> None:
+        rings = line.plane.link.rings
+        stale = Command(CommandKind.CLOSE, line.call.row, line.call.generation - 1, token=10**9)
+        rings.commands.push(stale)
+        line.plane.engine.listen(line.plane.now)
+        line.plane.now += 1
+        [answer] = [event for event in rings.events.drain() if event.kind == EventKind.ACK]
+        assert (answer.a, answer.b) == (10**9, REFUSED)
+        count = len(line.sent)
+        await line.tick(3)
+        assert len(line.sent) == count + 3
+
+    on_a_line(test)
+
+
+def test_an_open_that_is_given_up_gives_its_row_and_ports_back() -> None:
+    async def test() -> None:
+        plane = InProcessPlane(rows=1, vad=LoudIsSpeech(1))
+        opening = asyncio.ensure_future(plane.open("given up", None))
+        await plane.settle()
+        assert plane.free() == 0
+        opening.cancel()
+        await plane.tick(2)
+        assert opening.cancelled()
+        assert plane.free() == 1
+        call = await plane.during(plane.open("next", None))
+        assert await plane.during(call.close())
+
+    asyncio.run(test())
+
+
+def test_a_process_that_takes_no_commands_is_given_up() -> None:
+    async def test(line: Line) -> None:
+        for _ in range(COMMANDS + 1):
+            line.call.set_barge_in(BargeIn())
+        await line.plane.settle()
+        assert isinstance(line.events[-1], MediaFailed)
+
+    on_a_line(test)
