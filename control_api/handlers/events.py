@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from starlette.responses import Response, StreamingResponse
@@ -40,15 +40,17 @@ async def _stream(services: Services, call_id: str) -> AsyncIterator[str]:
         said = await services.store.read(lambda connection: transcripts.of_call(connection, call_id))
         if call is None:
             return
-        for item in said:
-            yield _event("utterance", _said(item))
+        told = [_said(item) for item in said]
+        for item in told:
+            yield _event("utterance", item)
         yield _event("status", _status(call))
         if call.status not in FINAL:
-            async for text in _happening(watcher):
+            async for text in _happening(watcher, told):
                 yield text
 
 
-async def _happening(watcher: Watcher) -> AsyncIterator[str]:
+async def _happening(watcher: Watcher, told: Sequence[Mapping[str, Any]]) -> AsyncIterator[str]:
+    """`told` is what was read from the transcript after the watching began: it may come again as an event."""
     events = watcher.events().__aiter__()
     upcoming = asyncio.ensure_future(anext(events, None))
     try:
@@ -60,7 +62,8 @@ async def _happening(watcher: Watcher) -> AsyncIterator[str]:
             event = upcoming.result()
             if event is None:
                 return
-            yield _event(event.kind, event.data)
+            if event.kind != "utterance" or event.data not in told:
+                yield _event(event.kind, event.data)
             upcoming = asyncio.ensure_future(anext(events, None))
     finally:
         upcoming.cancel()
