@@ -17,24 +17,25 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from inference.caller import Caller
 from inference.courtesy import courtesies
-from inference.dialogue import Answer, Dialogue, Heard, Said
+from inference.dialogue import Answer, Heard, Said
 from inference.engines import Engines
-from inference.floor import Floor, cancel
+from inference.floor import Floor
 from inference.happenings import Happening, Inbox, MediaOver, Tasks
-from inference.hear import words_of
 from inference.keypad import Keypad
 from inference.ledger import Ledger, Part
 from inference.listener import Deaf, Listener, Partial, Recognised
 from inference.llm.base import LlmUnavailable
 from inference.message import MessageTaker
 from inference.minds import dialogue_of
-from inference.prompt import call_variables, render, zone_of
+from inference.prompt import Texts, call_variables
 from inference.reply import Reply, Terms, Written
 from inference.script import ScriptError
 from inference.silence import Silence
 from inference.speaker import Mouth
-from inference.stt.base import SttEvent, SttSession, SttUnavailable
+from inference.speculation import Speculation
+from inference.stt.base import SttEvent, SttUnavailable
 from inference.turns import Dropped, EmbeddedJudge, Interrupted, Speculate, SpeculationVoid, TurnBegan, TurnOver, Turns
 from media.frames import (
     LINE_RATE,
@@ -126,20 +127,16 @@ class Conversation:
     def _furnish(self, call: LiveCall) -> None:
         """Everything that a conversation is made of."""
         agent = call.agent
-        self._missing: dict[str, bool] = {}
-        self._variables = call_variables(call, self._clock())
-        self._greeting = self._render(agent.greeting or "") if agent.greeting_enabled else ""
-        self._turns = Turns(agent.turn, EmbeddedJudge())
+        self._texts = Texts(call_variables(call, self._clock()))
+        self._greeting = self._texts.render(agent.greeting or "") if agent.greeting_enabled else ""
         self._keypad = Keypad()
         self._silence = Silence(agent.silence)
         self._mouth = Mouth(self._media, self._engines.tts, agent.voice_id, agent.voice_speed)
         self._floor = Floor(self._media, self._mouth, self._ledger, agent.turn, self._tasks, self._inbox.put)
-        self._session: SttSession | None = None
-        self._speculation: tuple[tuple[str, ...], Reply] | None = None
-        self._recognising: dict[int, TurnOver] = {}
-        self._utterance = 0
-        self._partial = ""
-        self._turn_began = 0
+        self._speculation = Speculation(self._floor)
+        self._listener = Listener(self._engines.stt, self._media, self._tasks.start, self._inbox.put)
+        self._turns = Turns(agent.turn, EmbeddedJudge())
+        self._caller = Caller(self._turns, self._listener, self._media, self._ledger)
         self._opened = False
         self._first_at: int | None = None
         self._deaf_before = False
@@ -148,21 +145,28 @@ class Conversation:
         self._last_tone = False
 
     async def _talk(self) -> None:
-        """The loop."""
-        leader = None if self._call.not_ready else await self._find_leader()
+        """The call, from the first word to the last."""
+        try:
+            leader = dialogue_of(self._call, self._engines, self._texts, self._clock)
+        except ScriptError as error:
+            leader = None
+            await self._ledger.problem("llm", f"The script cannot be used: {error}")
         if leader is None:
-            await self._take_message()
+            taker = MessageTaker(self._media, self._mouth, self._ledger, self._inbox, self._polite)
+            self._end(await taker.run(self._greeting, recorded=self._agent.recording.enabled))
             return
         self._leader = leader
         try:
             await self._begin()
-            while not self._over:
-                happening = await self._inbox.next(self._due())
-                await self._handle(happening)
-                await self._decide(self._media.position())
+            await self._loop()
         finally:
-            if self._session is not None:
-                await self._session.aclose()
+            await self._listener.aclose()
+
+    async def _loop(self) -> None:
+        while not self._over:
+            happening = await self._inbox.next(self._due())
+            await self._handle(happening)
+            await self._decide(self._media.position())
 
     async def _handle(self, happening: Happening) -> None:
         """Something happened."""
@@ -170,12 +174,11 @@ class Conversation:
             case SpeechStarted(at):
                 self._caller_speaks(at)
             case SpeechStopped(at):
-                self._turns.speech_stopped(at)
-                self._ledger.show("speech", {"who": "user", "on": False, "atMs": at // _MS})
+                await self._caller_falls_silent(at)
             case Partial(utterance, text):
                 self._guessed(utterance, text)
             case Recognised(utterance, event):
-                await self._recognised(event, self._recognising.pop(utterance))
+                await self._recognised(event, self._caller.recognised(utterance))
             case Deaf(utterance, reason):
                 await self._deaf(utterance, reason)
             case DigitHeard(at, digit):
@@ -204,29 +207,30 @@ class Conversation:
         while (event := self._turns.next_event()) is not None:
             match event:
                 case TurnBegan(at):
-                    self._listen(at)
+                    self._caller.listen(at, self._leader.hints())
                 case Speculate():
                     self._speculate()
                 case SpeculationVoid():
-                    self._forget_speculation()
+                    self._speculation.forget()
                 case Interrupted():
                     await self._interrupted()
                 case TurnOver():
                     await self._turn_over(event)
                 case Dropped():
-                    self._listener.drop()
+                    self._caller.forget_turn()
                     await self._let_agent_go_on()
         if (keys := self._keypad.handle_timer(now)) is not None:
             await self._keyed(keys, now, collected=True)
         await self._keep_time(now)
-        await self._tell_missing()
+        for name in self._texts.untold():
+            await self._ledger.problem("llm", f"The variable {{{{{name}}}}} has no value.")
 
     def _due(self) -> int:
         """The position at which `_decide` has something to decide, if nothing happens before."""
         limit = self._agent.max_call_seconds * LINE_RATE
         due = [self._turns.next_timer(), self._keypad.next_timer(), self._silence.next_timer()]
         due.append(limit if self._parting else limit - FAREWELL)
-        due.append(self._first_at if self._caller_is_quiet() else None)
+        due.append(self._first_at if self._caller.quiet() else None)
         return min(at for at in due if at is not None)
 
     # -- who begins, and when nobody speaks -----------------------------------------------------------------------------
@@ -236,24 +240,16 @@ class Conversation:
         if recording.enabled and recording.after_disclosure and self._agent.disclosure:
             await self._media.set_recording(False)
         self._floor.protect()
-        if not await self._open_ears():
+        try:
+            await self._listener.open()
+        except SttUnavailable as error:
+            await self._fail("stt", str(error))
             return
         if self._agent.disclosure:
             terms = Terms(interruptible=False, then=self._disclosed)
-            self._say(Said(self._render(self._agent.disclosure)), terms)
+            self._say(Said(self._texts.render(self._agent.disclosure)), terms)
         else:
             self._disclosed()
-
-    async def _open_ears(self) -> bool:
-        try:
-            if self._engines.stt is None:
-                raise SttUnavailable("no recogniser is configured")
-            self._session = await self._engines.stt.open()
-        except SttUnavailable as error:
-            await self._fail("stt", str(error))
-            return False
-        self._listener = Listener(self._session, self._media, self._tasks.start, self._inbox.put)
-        return True
 
     def _disclosed(self) -> None:
         """The agent may begin, or waits for the caller (CONTRACT, "who begins")."""
@@ -278,7 +274,7 @@ class Conversation:
             self._end(EndedReason.MAX_DURATION)
         elif now >= limit - FAREWELL and not self._parting:
             await self._part(self._polite.time_is_up, EndedReason.MAX_DURATION)
-        elif self._first_at is not None and now >= self._first_at and self._caller_is_quiet():
+        elif self._first_at is not None and now >= self._first_at and self._caller.quiet():
             self._open()
         elif (due := self._silence.next_timer()) is not None and now >= due:
             await self._nobody_speaks()
@@ -291,31 +287,28 @@ class Conversation:
         elif not self._opened:
             self._open()
         else:
-            self._say(Said(self._render(prompt)))
-
-    def _caller_is_quiet(self) -> bool:
-        """Nothing that the caller said is still being heard or recognised."""
-        return not self._turns.open() and not self._recognising
+            self._say(Said(self._texts.render(prompt)))
 
     # -- the caller -----------------------------------------------------------------------------------------------------
 
     def _caller_speaks(self, at: int) -> None:
-        self._ledger.show("speech", {"who": "user", "on": True, "atMs": at // _MS})
+        self._caller.shown(at, on=True)
         if self._parting:
             return
         self._silence.broken()
         self._floor.hold()
         self._turns.speech_started(at, over_agent=self._floor.reply is not None)
 
-    def _listen(self, at: int) -> None:
-        self._partial, self._turn_began = "", at
-        self._utterance = self._listener.start(at, self._leader.hints())
+    async def _caller_falls_silent(self, at: int) -> None:
+        """Speech whose turn was answered already (a key, a line that never was silent) may have paused the agent."""
+        self._caller.shown(at, on=False)
+        self._turns.speech_stopped(at)
+        if not self._turns.open():
+            await self._floor.carry_on()
 
     def _guessed(self, utterance: int, text: str) -> None:
-        if self._turns.open() and utterance == self._utterance:
-            self._partial = text
-            self._ledger.show("partial", {"text": text})
-            self._turns.heard(self._leader.hypothesis(text), self._media.position())
+        if self._caller.is_heard_now(utterance):
+            self._caller.guessed(self._leader.hypothesis(text))
 
     async def _interrupted(self) -> None:
         if self._floor.reply is None or self._floor.reply.may_be_interrupted():
@@ -329,9 +322,11 @@ class Conversation:
         if heard := await self._floor.give_up():
             self._leader.agent_said(heard)
 
-    async def _recognised(self, event: SttEvent, turn: TurnOver) -> None:
+    async def _recognised(self, event: SttEvent, turn: TurnOver | None) -> None:
         """The caller's turn has words now, or none."""
         self._deaf_before = False
+        if turn is None or self._last_tone:
+            return
         hypothesis = self._leader.hypothesis(event.text)
         understood = event.kind == "final" and bool(event.text)
         reply = self._floor.reply
@@ -347,22 +342,19 @@ class Conversation:
         await self._turn(Heard(event.text if understood else "", understood, event.confirm), turn)
 
     async def _let_agent_go_on(self) -> None:
-        self._forget_speculation()
+        self._speculation.forget()
         await self._floor.carry_on()
-        if self._floor.reply is None and self._caller_is_quiet():
+        if self._floor.reply is None and self._caller.quiet():
             self._silence.begin(self._media.position())
 
     async def _turn_over(self, turn: TurnOver) -> None:
-        utterance = self._listener.finish()
-        if utterance is not None:
-            self._recognising[utterance] = turn
-        else:
+        if not self._caller.finish(turn):
             await self._unheard()
 
     async def _deaf(self, utterance: int, reason: str) -> None:
         """The recogniser failed this utterance. While the caller still speaks, the end of the turn is waited for."""
         await self._ledger.problem("stt", reason)
-        if self._recognising.pop(utterance, None) is not None:
+        if self._caller.recognised(utterance) is not None:
             await self._unheard()
 
     async def _unheard(self) -> None:
@@ -386,10 +378,10 @@ class Conversation:
     def _answer(self, heard: Heard, terms: Terms) -> None:
         self._silence.answered()
         greeted, self._opened, self._first_at = self._opened or not self._greeting, True, None
+        prepared = self._speculation.take(heard)
         if not greeted:
-            self._forget_speculation()
             self._open(heard, terms)
-        elif (prepared := self._prepared(heard)) is not None:
+        elif prepared is not None:
             self._floor.say(prepared, terms, held=self._turns.speaking())
         else:
             self._say(self._leader.answer(heard), terms)
@@ -400,7 +392,7 @@ class Conversation:
         """A key interrupts like words do, when it means anything."""
         self._ledger.show("digit", {"digit": digit, "atMs": at // _MS})
         reply = self._floor.reply
-        if reply is not None and not reply.may_be_interrupted():
+        if self._parting or (reply is not None and not reply.may_be_interrupted()):
             return
         self._silence.broken()
         wanted = self._leader.keys()
@@ -410,12 +402,12 @@ class Conversation:
             self._turns.floor_taken()
         if keys is not None:
             await self._keyed(keys, at, collected=wanted.collect)
-        elif self._floor.reply is None and self._caller_is_quiet():
+        elif self._floor.reply is None and self._caller.quiet():
             self._silence.begin(at)
 
     async def _keyed(self, keys: str, at: int, *, collected: bool) -> None:
         """Keys answer the turn. What was said meanwhile does not count; collected keys are not written down."""
-        self._drop_turn()
+        self._caller.drop()
         self._answer(Heard(keys, keyed=True), Terms(answers_turn=True))
         text = f"[keys {'*' * len(keys)}]" if collected else f"[key {keys}]"
         await self._ledger.utterance(Utterance("user", text, at // _MS, at // _MS))
@@ -427,36 +419,9 @@ class Conversation:
             self._captured = dict(self._leader.captured)
             await self._ledger.captured(self._captured)
 
-    def _drop_turn(self) -> None:
-        if self._turns.open():
-            self._turns.drop()
-            self._listener.drop()
-
-    # -- answers that are prepared before the turn is certain -------------------------------------------------------------
-
     def _speculate(self) -> None:
-        words = words_of(self._partial)
-        greeted = self._opened or not self._greeting
-        if not (self._leader.speculates and greeted and words) or self._floor.reply is not None:
-            return
-        self._forget_speculation()
-        self._speculation = (words, self._floor.prepare(self._leader.answer(Heard(self._partial))))
-
-    def _forget_speculation(self) -> None:
-        if self._speculation is not None:
-            cancel(self._speculation[1])
-        self._speculation = None
-
-    def _prepared(self, heard: Heard) -> Reply | None:
-        """The prepared reply, if it answers these words and has not failed."""
-        if self._speculation is None:
-            return None
-        words, reply = self._speculation
-        if words == words_of(heard.text) and heard.understood and not heard.keyed and reply.speech.failure is None:
-            self._speculation = None
-            return reply
-        self._forget_speculation()
-        return None
+        if self._opened or not self._greeting:
+            self._speculation.begin(self._leader, self._caller.partial)
 
     # -- the agent ------------------------------------------------------------------------------------------------------
 
@@ -500,7 +465,7 @@ class Conversation:
             self._end(ending)
         elif reply.terms.then is not None:
             reply.terms.then()
-        elif self._caller_is_quiet():
+        elif self._caller.quiet():
             self._silence.begin(at)
 
     # -- the end ----------------------------------------------------------------------------------------------------------
@@ -511,8 +476,8 @@ class Conversation:
     async def _part(self, text: str, ending: EndedReason) -> None:
         """Say the last words, and end the call when they were heard."""
         self._parting = True
-        self._drop_turn()
-        self._forget_speculation()
+        self._caller.drop()
+        self._speculation.forget()
         self._first_at = None
         await self._give_up_floor()
         self._say(Said(text), Terms(interruptible=False, ending=ending))
@@ -525,44 +490,11 @@ class Conversation:
             await self._part(self._polite.trouble, EndedReason.ERROR)
             return
         self._parting = self._last_tone = True
-        self._drop_turn()
-        await self._mouth.tone()
+        self._caller.drop()
+        await self._floor.last_tone()
 
     async def _put_down(self) -> None:
         """The call is over: what was heard until now, of both sides."""
         await self._floor.break_off()
-        if not self._caller_is_quiet() and self._partial:
-            began, now = self._turn_began // _MS, self._media.position() // _MS
-            await self._ledger.utterance(Utterance("user", self._partial, began, max(began, now)))
-
-    # -- what else there is -------------------------------------------------------------------------------------------------
-
-    async def _find_leader(self) -> Dialogue | None:
-        zone = zone_of(self._agent.timezone)
-        try:
-            return dialogue_of(
-                self._call,
-                self._engines,
-                self._variables,
-                lambda: self._clock().astimezone(zone),
-                self._note_missing,
-            )
-        except ScriptError as error:
-            await self._ledger.problem("llm", f"The script cannot be used: {error}")
-            return None
-
-    async def _take_message(self) -> None:
-        taker = MessageTaker(self._media, self._mouth, self._ledger, self._inbox, self._polite)
-        self._end(await taker.run(self._greeting, recorded=self._agent.recording.enabled))
-
-    def _render(self, text: str) -> str:
-        return render(text, self._variables, self._note_missing)
-
-    def _note_missing(self, name: str) -> None:
-        self._missing.setdefault(name, False)
-
-    async def _tell_missing(self) -> None:
-        """Each variable without a value is a problem once."""
-        for name in [name for name, told in self._missing.items() if not told]:
-            self._missing[name] = True
-            await self._ledger.problem("llm", f"The variable {{{{{name}}}}} has no value.")
+        if (unfinished := self._caller.unfinished()) is not None:
+            await self._ledger.utterance(unfinished)

@@ -85,13 +85,19 @@ class Floor:
             await self._media.resume(self.reply.speech.word_start(played))
         self.reply.speech.may_play.set()
 
+    async def last_tone(self) -> None:
+        """The last sign of an agent that has lost its voice."""
+        self._media.set_barge_in(BargeIn(enabled=False))
+        await self._mouth.tone()
+
     async def give_up(self) -> str:
         """The caller has the floor: drop what was not heard. Returns what was."""
-        reply, self.reply = self.reply, None
+        reply = self.reply
         if reply is None:
             return ""
         cancel(reply)
         played = await self._mouth.stop()
+        self.reply = None
         ended = self._paused.at if self._paused is not None else self._media.position()
         self._paused = None
         self.protect()

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from inference.stt.base import SttEvent, SttHints, SttSession, SttUnavailable
+from inference.stt.base import SttEngine, SttEvent, SttHints, SttSession, SttUnavailable
 from media.frames import LINE_RATE, CallMedia, HeardFrame
 
 if TYPE_CHECKING:
@@ -56,14 +56,27 @@ Report = Callable[[Partial | Recognised | Deaf], Awaitable[None]]
 class Listener:
     """The ear of one call. Everything it finds goes to `report`; `start` makes its tasks."""
 
-    def __init__(self, session: SttSession, media: CallMedia, start: Start, report: Report) -> None:
-        self._session = session
+    def __init__(self, engine: SttEngine | None, media: CallMedia, start: Start, report: Report) -> None:
+        self._engine = engine
+        self._session: SttSession | None = None
         self._media = media
         self._start_task = start
         self._report = report
         self._turnstile = asyncio.Lock()
         self._number = 0
         self._current: tuple[asyncio.Event, asyncio.Task[None]] | None = None
+
+    async def open(self) -> None:
+        """Get a session. Raises SttUnavailable."""
+        if self._engine is None:
+            raise SttUnavailable("no recogniser is configured")
+        self._session = await self._engine.open()
+
+    async def aclose(self) -> None:
+        """The call is over. Idempotent."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.aclose()
 
     def start(self, at: int, hints: SttHints) -> int:
         """An utterance begins at position `at`. Returns its number."""
@@ -87,10 +100,13 @@ class Listener:
             current[1].cancel()
 
     async def _utterance(self, number: int, start: int, hints: SttHints, finished: asyncio.Event) -> None:
+        session = self._session
+        if session is None:
+            return
         async with self._turnstile:
             try:
-                await self._session.begin(hints)
-                event = await self._hear(number, start, finished)
+                await session.begin(hints)
+                event = await self._hear(session, number, start, finished)
             except SttUnavailable as error:
                 if number == self._number and not finished.is_set():
                     self._current = None
@@ -98,34 +114,35 @@ class Listener:
             else:
                 await self._report(Recognised(number, event))
             finally:
-                await self._session.reset()
+                await session.reset()
 
-    async def _hear(self, number: int, start: int, finished: asyncio.Event) -> SttEvent:
+    async def _hear(self, session: SttSession, number: int, start: int, finished: asyncio.Event) -> SttEvent:
         """Feed the recogniser until the utterance is finished; its result. Raises SttUnavailable."""
         async with asyncio.TaskGroup() as group:
-            ear = group.create_task(self._push(start))
-            words = group.create_task(self._tell_partials(number))
+            ear = group.create_task(self._push(session, start))
+            words = group.create_task(self._tell_partials(session, number))
             await finished.wait()
             ear.cancel()
-            result = await self._result()
+            result = await _result(session)
             words.cancel()
         if isinstance(result, SttUnavailable):
             raise result
         return result
 
-    async def _result(self) -> SttEvent | SttUnavailable:
-        try:
-            return await self._session.finalize(FINAL_SECONDS)
-        except SttUnavailable as error:
-            return error
-
-    async def _push(self, start: int) -> None:
+    async def _push(self, session: SttSession, start: int) -> None:
         start = max(start, self._media.position() - _FURTHEST_BACK, 0)
         async with aclosing(cast("AsyncGenerator[HeardFrame]", self._media.hear(start))) as frames:
             async for frame in frames:
-                self._session.push(frame.pcm)
+                session.push(frame.pcm)
 
-    async def _tell_partials(self, number: int) -> None:
-        async with aclosing(cast("AsyncGenerator[SttEvent]", self._session.partials())) as partials:
+    async def _tell_partials(self, session: SttSession, number: int) -> None:
+        async with aclosing(cast("AsyncGenerator[SttEvent]", session.partials())) as partials:
             async for partial in partials:
                 await self._report(Partial(number, partial.text))
+
+
+async def _result(session: SttSession) -> SttEvent | SttUnavailable:
+    try:
+        return await session.finalize(FINAL_SECONDS)
+    except SttUnavailable as error:
+        return error

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from inference.dialogue import Dialogue
 from inference.engines import Engines
 from inference.llm.model_dialogue import ModelDialogue
 from inference.llm.script_engine import ScriptDialogue
+from inference.prompt import Texts, zone_of
 from inference.script import read_script
 from sipserver.protocols import LiveCall
 
 
-def dialogue_of(
-    call: LiveCall,
-    engines: Engines,
-    variables: Mapping[str, Any],
-    clock: Callable[[], datetime],
-    missing: Callable[[str], None],
-) -> Dialogue | None:
-    """Who leads the call. None when nobody can (the agent is not ready). `clock` tells the agent's local time."""
-    mind = engines.mind(call.agent)
-    if mind == "script" and call.agent.script is not None:
-        return ScriptDialogue(read_script(call.agent.script), variables, clock, missing, call.agent.language)
+def dialogue_of(call: LiveCall, engines: Engines, texts: Texts, clock: Callable[[], datetime]) -> Dialogue | None:
+    """Who leads the call. None when nobody can (the agent is not ready). Raises ScriptError for a script with mistakes."""
+    agent = call.agent
+    zone = zone_of(agent.timezone)
+    mind = None if call.not_ready else engines.mind(agent)
+    if mind == "script" and agent.script is not None:
+        script = read_script(agent.script)
+        return ScriptDialogue(
+            script, texts.variables, lambda: clock().astimezone(zone), texts.note_missing, agent.language
+        )
     if mind == "model" and engines.llm is not None:
-        return ModelDialogue(engines.llm, engines.model(call.agent), call.agent, variables, missing)
+        return ModelDialogue(engines.llm, engines.model(agent), agent, texts.variables, texts.note_missing)
     return None

@@ -33,6 +33,28 @@ def render(template: str, variables: Mapping[str, Any], missing: Callable[[str],
     return _VARIABLE.sub(replace, template)
 
 
+class Texts:
+    """The texts of one call: its variables, and which of them were missing."""
+
+    def __init__(self, variables: Mapping[str, Any]) -> None:
+        self.variables = variables
+        self._missing: dict[str, bool] = {}
+
+    def render(self, template: str) -> str:
+        """The text with the call's variables."""
+        return render(template, self.variables, self.note_missing)
+
+    def note_missing(self, name: str) -> None:
+        """A text names a variable that has no value."""
+        self._missing.setdefault(name, False)
+
+    def untold(self) -> list[str]:
+        """The missing names that were not told before."""
+        names = [name for name, told in self._missing.items() if not told]
+        self._missing.update(dict.fromkeys(names, True))
+        return names
+
+
 def as_text(value: Any) -> str:
     """A value as it stands in a text: strings as they are, everything else as compact JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -19,7 +19,7 @@ def test_the_first_sentence_sounds_while_the_rest_is_written() -> None:
     played = talk(Says(1.0, 2.0, "where is my order"), answers=[slow])
     # The words are certain at 2.52; they were there at 2.1, when the answer was begun: first token at 2.4.
     assert round(played.llm.requests[0][0], 2) == 2.1
-    assert [round(at, 2) for at, _ in played.tts.said] == [2.42, 3.92]
+    assert [round(at, 2) for at, _ in played.tts.said] == [2.4, 3.9]
     assert 2.52 <= played.sound[0][0] <= 2.56
     assert played.end.turn_latencies_ms == (round(played.sound[0][0] * 1000) - 2000,)
     assert played.transcript == [("user", "where is my order"), ("assistant", "Sure thing. I will look it up for you.")]
