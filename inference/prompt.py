@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sipserver.protocols import LiveCall
+from sipserver.protocols import Agent, LiveCall
 
 _VARIABLE = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*(?:\|([^{}]*))?\}\}")
 
@@ -43,6 +43,10 @@ class Texts:
     def render(self, template: str) -> str:
         """The text with the call's variables."""
         return render(template, self.variables, self.note_missing)
+
+    def greeting(self, agent: Agent) -> str:
+        """What the agent greets with; "" when it does not greet."""
+        return self.render(agent.greeting or "") if agent.greeting_enabled else ""
 
     def note_missing(self, name: str) -> None:
         """A text names a variable that has no value."""
