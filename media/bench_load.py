@@ -56,6 +56,9 @@ class Listener:
                 data, control, _, _ = self.sock.recvmsg(2048, 64)
             except BlockingIOError:
                 return
+            if data[1] & 0x7F:
+                # RTCP of a call whose peer's port is the one before ours.
+                continue
             seconds, nanoseconds = struct.unpack("qq", control[0][2][:16])
             sequence, timestamp = struct.unpack_from("!HI", data, 2)
             self.times.append(seconds * 1_000_000_000 + nanoseconds)
