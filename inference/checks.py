@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,15 +13,27 @@ from inference.hear.jsgf import words_heard
 from inference.script import ScriptError, phrase_places, read_script
 from sipserver.protocols import Agent, ScriptProblem
 
+SCRIPTS_KNOWN = 256
+
 
 class AgentChecks:
     """Judges scripts and agents. `engines` are those that calls are answered with."""
 
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
+        self._judged: OrderedDict[str, Sequence[ScriptProblem]] = OrderedDict()
 
     async def script(self, script: Mapping[str, Any]) -> Sequence[ScriptProblem]:
-        """Every problem of a script; none when it can be used."""
+        """Every problem of a script; none when it can be used. Judged once: it is asked again at every call."""
+        text = json.dumps(script)
+        if text not in self._judged:
+            self._judged[text] = await self._judge(script)
+            while len(self._judged) > SCRIPTS_KNOWN:
+                self._judged.popitem(last=False)
+        self._judged.move_to_end(text)
+        return self._judged[text]
+
+    async def _judge(self, script: Mapping[str, Any]) -> Sequence[ScriptProblem]:
         try:
             read_script(script)
         except ScriptError as error:
