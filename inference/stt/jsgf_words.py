@@ -1,4 +1,4 @@
-"""The words that a JSGF grammar can hear, and the rules it lacks: what must be known before it is compiled (JSpeech Grammar Format, W3C Note)."""
+"""What must be known of a JSGF grammar before it is compiled: its words, and the rules it lacks (JSpeech Grammar Format, W3C Note)."""
 
 from __future__ import annotations
 
