@@ -89,6 +89,7 @@ class Talk:
     # -- who begins, and when nobody speaks -----------------------------------------------------------------------------
 
     async def begin(self) -> None:
+        """Open the ears, say the disclosure, and begin or wait for the caller."""
         recording = self._agent.recording
         if recording.enabled and recording.after_disclosure and self._agent.disclosure:
             await self._media.set_recording(False)
@@ -122,6 +123,7 @@ class Talk:
         self._say(answer, terms or Terms(interruptible=not protected))
 
     async def keep_time(self, now: int) -> None:
+        """What follows from the time alone: the limit of the call, the first message, silence."""
         limit = self._agent.max_call_seconds * LINE_RATE
         if now >= limit:
             self.end(EndedReason.MAX_DURATION)
@@ -145,6 +147,7 @@ class Talk:
     # -- the caller -----------------------------------------------------------------------------------------------------
 
     def caller_speaks(self, at: int) -> None:
+        """The caller begins to speak, or goes on. What the agent has not begun to say waits."""
         self.caller.shown(at, on=True)
         if self._parting:
             return
@@ -160,10 +163,12 @@ class Talk:
             await self.floor.carry_on()
 
     def guessed(self, utterance: int, text: str) -> None:
+        """The recogniser has words for an utterance that is not over."""
         if self.caller.is_heard_now(utterance):
             self.caller.guessed(self.leader.hypothesis(text))
 
     async def interrupted(self) -> None:
+        """Turn taking says that the caller takes the floor."""
         if self.floor.reply is None or self.floor.reply.may_be_interrupted():
             await self._give_up_floor()
 
@@ -180,27 +185,33 @@ class Talk:
         self._deaf_before = False
         if turn is None or self._last_tone:
             return
-        hypothesis = self.leader.hypothesis(event.text)
         understood = event.kind == "final" and bool(event.text)
-        reply = self.floor.reply
-        if reply is not None:
-            speaks = hypothesis.content if understood else turn.speech >= LONG
-            if not (speaks and reply.may_be_interrupted()):
-                await self.let_agent_go_on()
-                return
-            await self._give_up_floor()
-        elif not understood and turn.speech < NOISE:
+        if not self._counts(event.text if understood else "", turn):
             await self.let_agent_go_on()
             return
+        await self._give_up_floor()
         await self._turn(Heard(event.text if understood else "", understood, event.confirm), turn)
 
+    def _counts(self, text: str, turn: TurnOver) -> bool:
+        """Whether it is a turn, and no cough; over the agent, whether it takes the floor."""
+        reply = self.floor.reply
+        if reply is None:
+            return bool(text) or turn.speech >= NOISE
+        if not reply.may_be_interrupted():
+            return False
+        least = self._agent.turn.min_interruption_ms * _MS if reply.began is not None else 0
+        speaks = self.leader.hypothesis(text).content if text else turn.speech >= LONG
+        return speaks and turn.speech >= least
+
     async def let_agent_go_on(self) -> None:
+        """What was heard is nothing: the agent goes on, or the silence does."""
         self.speculation.forget()
         await self.floor.carry_on()
         if self.floor.reply is None and self.caller.quiet():
             self.silence.begin(self._media.position())
 
     async def turn_over(self, turn: TurnOver) -> None:
+        """The caller has finished: get the words."""
         if not self.caller.finish(turn):
             await self._unheard()
 
@@ -273,6 +284,7 @@ class Talk:
             await self._ledger.captured(self.outcome.captured)
 
     def speculate(self) -> None:
+        """The caller may have finished: prepare an answer. The greeting needs no preparation."""
         if self._opened or not self._greeting:
             self.speculation.begin(self.leader, self.caller.partial)
 
@@ -324,6 +336,7 @@ class Talk:
     # -- the end ----------------------------------------------------------------------------------------------------------
 
     def end(self, reason: EndedReason | None) -> None:
+        """There is no more to say."""
         self.outcome.end(reason)
 
     async def _part(self, text: str, ending: EndedReason) -> None:

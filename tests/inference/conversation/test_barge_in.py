@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipserver.protocols import Agent, TurnSettings
-from tests.inference.conversation.scene import Played, Says, Scene, agent, play
+from tests.inference.conversation.scene import Played, Presses, Says, Scene, agent, play
 
 SCRIPT = {
     "start": "ask",
@@ -76,13 +76,25 @@ def test_long_speech_that_is_rejected_stops_the_agent_which_asks_again() -> None
     assert played.log.items[0].interrupted
 
 
-def test_speech_shorter_than_the_least_interruption_does_not_stop_the_agent_at_once() -> None:
+def test_speech_shorter_than_the_least_interruption_does_not_stop_the_agent() -> None:
     settings = TurnSettings(min_interruption_ms=1000)
-    played = talk(Says(1.0, 1.9, "cancel my appointment"), turn=settings)
-    # It is an answer all the same when it is over; but the floor was not taken while the caller spoke.
-    at, _ = played.media.flushed[0]
-    assert at > 1.9 + 0.1
-    assert ("user", "cancel my appointment") in played.transcript
+    played = talk(Says(1.0, 1.9, "cancel my appointment"), turn=settings, hang_up_at=8.0)
+    assert played.media.flushed == []
+    assert len(played.media.resumed) == 1
+    assert [role for role, _ in played.transcript] == ["assistant"]
+
+
+def test_a_key_pressed_in_mid_speech_leaves_no_pause_behind() -> None:
+    script = {
+        "start": "ask",
+        "steps": {
+            "ask": {"say": "One two three?", "listen": [{"dtmf": "1", "go": "bye"}]},
+            "bye": {"say": "a b c d e f g.", "listen": [{"hear": ["yes"], "go": "end"}]},
+            "end": {"end": True},
+        },
+    }
+    played = play(Scene(agent(script=script), [Says(2.0, 4.0, "", kind="rejected"), Presses(2.5, "1")], hang_up_at=9.0))
+    assert played.transcript[1:] == [("user", "[key 1]"), ("assistant", "a b c d e f g.")]
 
 
 def test_an_uninterruptible_first_message_is_heard_to_its_end() -> None:

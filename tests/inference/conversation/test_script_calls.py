@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from inference.stt.base import SttHints
-from sipserver.protocols import EndedReason
-from tests.inference.conversation.scene import Presses, Says, Scene, agent, play
+import json
+from pathlib import Path
 
+from inference.stt.base import SttHints
+from sipserver.protocols import EndedReason, SilenceSettings
+from tests.inference.conversation.scene import Played, Presses, Says, Scene, agent, play
+
+AGENTS = Path(__file__).parents[3] / "config" / "agents"
 SCRIPT = {
     "start": "confirm",
     "steps": {
@@ -180,3 +184,52 @@ def test_the_end_of_a_date_is_waited_for() -> None:
     )
     assert ("user", "on the fourteenth of march") in played.transcript
     assert played.end.captured["new_day"] == "2027-03-14"
+
+
+def shipped(name: str, *turns: Says | Presses, **variables: object) -> Played:
+    """A call with one of the agents in `config/agents`, to its end."""
+    given = json.loads((AGENTS / f"{name}.json").read_text())
+    of = agent(
+        script=given["script"],
+        first_speaker=given["firstSpeaker"],
+        greeting=given["agentGreeting"],
+        greeting_enabled=given["agentGreetingEnabled"],
+        silence=SilenceSettings(8000, tuple(given["silence"]["prompts"]), given["silence"]["endAfter"]),
+    )
+    return play(Scene(of, turns, variables=variables))
+
+
+def test_the_shipped_order_status_line() -> None:
+    keys = [Presses(15.0 + index, key) for index, key in enumerate("4711#")]
+    played = shipped(
+        "order_status",
+        Says(9.0, 10.5, "where is my package"),
+        *keys,
+        Says(26.0, 27.0, "no thank you"),
+        order_status="it is on its way",
+    )
+    assert played.end.captured == {"wish": "status", "order_number": "4711"}
+    assert played.end.reason is EndedReason.AGENT_ENDED
+    said = [text for role, text in played.transcript if role == "assistant"]
+    assert said[0].startswith("Thank you for calling our shop. Would you like to know where your order is")
+    assert said[2] == "Your order 4 7 1 1: it is on its way. Is there anything else?"
+    assert said[-1] == "Thank you for calling our shop. Goodbye."
+    assert played.log.problems == []
+
+
+def test_the_shipped_appointment_reminder() -> None:
+    played = shipped(
+        "appointment_reminder",
+        Says(9.0, 10.0, "no i can not"),
+        Says(15.0, 17.0, "next tuesday at half past nine"),
+        day="Monday",
+        time="10 a.m.",
+        practice="Dr. Smith",
+    )
+    assert played.end.captured == {"confirmed": False, "new_day": "2026-11-24", "new_time": "09:30"}
+    assert played.transcript[0][1].startswith(
+        "Hello, this is the assistant of Dr. Smith. I am calling about your appointment"
+    )
+    assert "Tuesday, November 24 9:30 a.m." in played.transcript[-1][1]
+    gone = shipped("appointment_reminder", Says(9.0, 10.0, "please stop calling me"))
+    assert gone.end.opt_out
