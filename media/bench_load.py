@@ -104,7 +104,7 @@ class Phase:
 
     def __init__(self, numbers: range, sockets: list[socket.socket], targets: list[tuple[str, int]]) -> None:
         self._payloads = encode(voice(VOICE_SECONDS), Codec.PCMU).reshape(-1, FRAME_SAMPLES)
-        self._offset = 7 * np.array(numbers)
+        self._offset = 7 * np.array(numbers, np.int64)
         self._packets = np.zeros((len(numbers), HEADER + FRAME_SAMPLES), np.uint8)
         self._packets[:, 0] = 0x80
         self._packets[:, 8:12] = np.array(numbers, ">u4").view(np.uint8).reshape(-1, 4)
