@@ -154,6 +154,11 @@ class Line:
         return self._ear.stretches[-1]
 
     @property
+    def remote(self) -> tuple[str, int] | None:
+        """Where this line sends to: the server's RTP address for the call. None before `connect`."""
+        return self._remote
+
+    @property
     def agent_spoke(self) -> list[Spoken]:
         """Every finished stretch of the agent's speech."""
         return self._ear.stretches

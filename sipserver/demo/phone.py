@@ -108,13 +108,20 @@ class Phone:
 
     async def take(self, timeout: float) -> PhoneCall:
         """Answer the next call that comes. Raises TimeoutError, CallRefused."""
+        return self.answer(await self.incoming(timeout))
+
+    async def incoming(self, timeout: float) -> Leg:
+        """The next call that comes; it rings when its leg is told so. Raises TimeoutError."""
         async with asyncio.timeout(timeout):
-            leg = await self._incoming.get()
-        line = Line(self._host)
-        session = OfferAnswer(self._host, line.port, secrets.randbits(31))
+            return await self._incoming.get()
+
+    def answer(self, leg: Leg) -> PhoneCall:
+        """Answer a call that came. Raises CallRefused."""
         offer = sdp_body(leg.invite)
         if offer is None:
             raise CallRefused("the INVITE brought no offer")
+        line = Line(self._host)
+        session = OfferAnswer(self._host, line.port, secrets.randbits(31))
         events = self._pump(leg)
         leg.ring()
         leg.answer(session.answer(offer))
