@@ -24,9 +24,12 @@ class AgentRow:
     deleted_at: int | None = None
 
 
+_BY_ID = sa.select(agents).where(agents.c.id == sa.bindparam("agent_id"))
+
+
 async def insert(connection: AsyncConnection, row: AgentRow) -> None:
     """Raises IntegrityError when the id is taken."""
-    await connection.execute(sa.insert(agents).values(asdict(row)))
+    await connection.execute(sa.insert(agents), asdict(row))
 
 
 async def get(connection: AsyncConnection, organization_id: str, agent_id: str) -> AgentRow | None:
@@ -38,7 +41,7 @@ async def get(connection: AsyncConnection, organization_id: str, agent_id: str) 
 
 async def get_any(connection: AsyncConnection, agent_id: str) -> AgentRow | None:
     """An agent, deleted or not: calls that it served are still analysed and told to its webhook."""
-    found = (await connection.execute(sa.select(agents).where(agents.c.id == agent_id))).first()
+    found = (await connection.execute(_BY_ID, {"agent_id": agent_id})).first()
     return AgentRow(**found._asdict()) if found else None
 
 

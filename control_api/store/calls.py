@@ -71,9 +71,19 @@ class CallFilter:
     metadata: Sequence[tuple[str, Sequence[str]]] = ()
 
 
+# Built once: a statement costs more to build than to run, and these run several times in every call.
+_BY_ID = sa.select(calls).where(calls.c.id == sa.bindparam("call_id"))
+_RINGING = sa.update(calls).where(calls.c.id == sa.bindparam("call_id"), calls.c.status == "queued")
+_ANSWERED = sa.update(calls).where(calls.c.id == sa.bindparam("call_id"), calls.c.status.in_(("queued", "ringing")))
+_WHILE_LIVE = sa.update(calls).where(calls.c.id == sa.bindparam("call_id"), calls.c.status.in_(LIVE))
+_CAPTURED = (
+    sa.select(calls.c.captured).where(calls.c.id == sa.bindparam("call_id"), calls.c.status.in_(LIVE)).with_for_update()
+)
+
+
 async def insert(connection: AsyncConnection, row: CallRow) -> None:
     """Raises IntegrityError when the id is taken."""
-    await connection.execute(sa.insert(calls).values(asdict(row)))
+    await connection.execute(sa.insert(calls), asdict(row))
 
 
 async def get(connection: AsyncConnection, organization_id: str, call_id: str) -> CallRow | None:
@@ -84,7 +94,7 @@ async def get(connection: AsyncConnection, organization_id: str, call_id: str) -
 
 async def get_any(connection: AsyncConnection, call_id: str) -> CallRow | None:
     """A call, whosever it is."""
-    found = (await connection.execute(sa.select(calls).where(calls.c.id == call_id))).first()
+    found = (await connection.execute(_BY_ID, {"call_id": call_id})).first()
     return CallRow(**found._asdict()) if found else None
 
 
@@ -134,30 +144,26 @@ async def begin_dialling(connection: AsyncConnection, call_id: str, node: str, n
 
 async def ringing(connection: AsyncConnection, call_id: str, sip_call_id: str) -> bool:
     """False when the call was past that already."""
-    change = sa.update(calls).where(calls.c.id == call_id, calls.c.status == "queued")
-    return (await connection.execute(change.values(status="ringing", sip_call_id=sip_call_id))).rowcount == 1
+    values = {"call_id": call_id, "status": "ringing", "sip_call_id": sip_call_id}
+    return (await connection.execute(_RINGING, values)).rowcount == 1
 
 
 async def answered(connection: AsyncConnection, call_id: str, sip_call_id: str, at: int) -> bool:
     """False when the call was answered before, or is over."""
-    change = sa.update(calls).where(calls.c.id == call_id, calls.c.status.in_(("queued", "ringing")))
-    values = {"status": "in_progress", "sip_call_id": sip_call_id, "started_at": at}
-    return (await connection.execute(change.values(values))).rowcount == 1
+    values = {"call_id": call_id, "status": "in_progress", "sip_call_id": sip_call_id, "started_at": at}
+    return (await connection.execute(_ANSWERED, values)).rowcount == 1
 
 
 async def merge_captured(connection: AsyncConnection, call_id: str, values: Mapping[str, Any]) -> None:
     """Add to what the conversation has learnt, newer values over older ones."""
-    query = sa.select(calls.c.captured).where(calls.c.id == call_id, calls.c.status.in_(LIVE)).with_for_update()
-    known = (await connection.execute(query)).scalar_one_or_none()
+    known = (await connection.execute(_CAPTURED, {"call_id": call_id})).scalar_one_or_none()
     if known is not None:
-        change = sa.update(calls).where(calls.c.id == call_id)
-        await connection.execute(change.values(captured={**known, **values}))
+        await connection.execute(_WHILE_LIVE, {"call_id": call_id, "captured": {**known, **values}})
 
 
 async def end(connection: AsyncConnection, call_id: str, values: Mapping[str, Any]) -> CallRow | None:
     """Make a call final with these columns, status among them; None when it is final already, or unknown."""
-    change = sa.update(calls).where(calls.c.id == call_id, calls.c.status.in_(LIVE)).values(dict(values))
-    if (await connection.execute(change)).rowcount == 0:
+    if (await connection.execute(_WHILE_LIVE, {"call_id": call_id, **values})).rowcount == 0:
         return None
     return await get_any(connection, call_id)
 

@@ -35,19 +35,18 @@ class DeliveryRow:
 async def insert(
     connection: AsyncConnection, delivery_id: str, organization_id: str, call_id: str, agent_id: str, url: str, now: int
 ) -> None:
-    await connection.execute(
-        sa.insert(deliveries).values(
-            id=delivery_id,
-            organization_id=organization_id,
-            call_id=call_id,
-            agent_id=agent_id,
-            event="call.completed",
-            url=url,
-            state=WAITING,
-            attempts=0,
-            created_at=now,
-        )
-    )
+    row = {
+        "id": delivery_id,
+        "organization_id": organization_id,
+        "call_id": call_id,
+        "agent_id": agent_id,
+        "event": "call.completed",
+        "url": url,
+        "state": WAITING,
+        "attempts": 0,
+        "created_at": now,
+    }
+    await connection.execute(sa.insert(deliveries), row)
 
 
 async def get(connection: AsyncConnection, delivery_id: str) -> DeliveryRow | None:

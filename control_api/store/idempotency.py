@@ -25,7 +25,7 @@ class AnswerRow:
 
 async def insert(connection: AsyncConnection, row: AnswerRow) -> None:
     """Raises IntegrityError when an answer is kept under this key already."""
-    await connection.execute(sa.insert(idempotency).values(asdict(row)))
+    await connection.execute(sa.insert(idempotency), asdict(row))
 
 
 async def get(connection: AsyncConnection, organization_id: str, key: str) -> AnswerRow | None:

@@ -32,22 +32,27 @@ class Claim:
     run_at: int
 
 
+_INSERT = sa.insert(jobs)
+_CANCEL = sa.update(jobs).where(
+    jobs.c.dedupe_key.in_(sa.bindparam("keys", expanding=True)), jobs.c.state.in_((READY, LEASED))
+)
+
+
 async def enqueue(
     connection: AsyncConnection, kind: str, payload: Mapping[str, Any], *, now: int, run_at: int, dedupe_key: str
 ) -> None:
     """Put a job into the queue, in the transaction of what made it necessary. Raises IntegrityError for a known `dedupe_key`."""
-    await connection.execute(
-        sa.insert(jobs).values(
-            id=str(uuid.uuid4()),
-            kind=kind,
-            payload=payload,
-            state=READY,
-            run_at=run_at,
-            attempt=0,
-            dedupe_key=dedupe_key,
-            created_at=now,
-        )
-    )
+    row = {
+        "id": str(uuid.uuid4()),
+        "kind": kind,
+        "payload": payload,
+        "state": READY,
+        "run_at": run_at,
+        "attempt": 0,
+        "dedupe_key": dedupe_key,
+        "created_at": now,
+    }
+    await connection.execute(_INSERT, row)
 
 
 async def claim(
@@ -101,10 +106,10 @@ async def release(connection: AsyncConnection, owner: str, *, now: int) -> int:
     return (await connection.execute(change.values(state=READY, run_at=now, owner=None, lease_until=None))).rowcount
 
 
-async def cancel(connection: AsyncConnection, dedupe_key: str) -> None:
-    """The job is not needed any more; one that is under way is fenced."""
-    change = sa.update(jobs).where(jobs.c.dedupe_key == dedupe_key, jobs.c.state.in_((READY, LEASED)))
-    await connection.execute(change.values(state=DONE, owner=None, lease_until=None))
+async def cancel(connection: AsyncConnection, *dedupe_keys: str) -> None:
+    """These jobs are not needed any more; one that is under way is fenced."""
+    values = {"keys": dedupe_keys, "state": DONE, "owner": None, "lease_until": None}
+    await connection.execute(_CANCEL, values)
 
 
 async def next_due(connection: AsyncConnection, kinds: Sequence[str]) -> int | None:

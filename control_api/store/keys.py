@@ -23,7 +23,7 @@ class KeyRow:
 
 
 async def insert(connection: AsyncConnection, row: KeyRow) -> None:
-    await connection.execute(sa.insert(keys).values(asdict(row)))
+    await connection.execute(sa.insert(keys), asdict(row))
 
 
 async def by_digest(connection: AsyncConnection, digest: str) -> KeyRow | None:

@@ -30,7 +30,7 @@ class PhoneNumberRow:
 
 async def insert(connection: AsyncConnection, row: PhoneNumberRow) -> None:
     """Raises IntegrityError when the id or the number is taken."""
-    await connection.execute(sa.insert(phone_numbers).values(asdict(row)))
+    await connection.execute(sa.insert(phone_numbers), asdict(row))
 
 
 async def get(connection: AsyncConnection, organization_id: str, number_id: str) -> PhoneNumberRow | None:

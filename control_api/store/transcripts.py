@@ -13,17 +13,34 @@ from sipserver.protocols import Problem, Utterance
 FINAL = ("completed", "failed", "no_answer")
 
 
+def _adding(table: sa.Table, *columns: str) -> sa.Insert:
+    """Adds a row unless the call is final: the condition is in the statement, so nothing comes between question and writing."""
+    values = [sa.bindparam(name, type_=table.c[name].type) for name in columns]
+    source = sa.select(calls.c.id, *values).where(calls.c.id == sa.bindparam("of_call"), calls.c.status.not_in(FINAL))
+    return sa.insert(table).from_select(["call_id", *columns], source)
+
+
+_ADD_UTTERANCE = _adding(utterances, "role", "content", "start_ms", "end_ms", "interrupted")
+_ADD_PROBLEM = _adding(call_problems, "at", "part", "message")
+
+
 async def append(connection: AsyncConnection, call_id: str, item: Utterance) -> None:
     """Add to the transcript, unless the call is final."""
-    values = [item.role, item.text, item.start_ms, item.end_ms, item.interrupted]
-    await _add(connection, call_id, utterances, ["role", "content", "start_ms", "end_ms", "interrupted"], values)
+    values = {
+        "of_call": call_id,
+        "role": item.role,
+        "content": item.text,
+        "start_ms": item.start_ms,
+        "end_ms": item.end_ms,
+        "interrupted": item.interrupted,
+    }
+    await connection.execute(_ADD_UTTERANCE, values)
 
 
 async def append_problem(connection: AsyncConnection, call_id: str, problem: Problem) -> None:
     """Add to the call's problems, unless the call is final."""
-    await _add(
-        connection, call_id, call_problems, ["at", "part", "message"], [problem.at, problem.part, problem.message]
-    )
+    values = {"of_call": call_id, "at": problem.at, "part": problem.part, "message": problem.message}
+    await connection.execute(_ADD_PROBLEM, values)
 
 
 async def of_call(connection: AsyncConnection, call_id: str) -> list[Utterance]:
@@ -54,12 +71,3 @@ async def last_ms(connection: AsyncConnection, call_id: str) -> int:
     """The last position that the transcript knows of, in milliseconds of the recording; 0 when nothing was said."""
     query = sa.select(sa.func.max(utterances.c.end_ms)).where(utterances.c.call_id == call_id)
     return await connection.scalar(query) or 0
-
-
-async def _add(
-    connection: AsyncConnection, call_id: str, table: sa.Table, columns: Sequence[str], values: Sequence[object]
-) -> None:
-    """The condition is in the statement itself, so that nothing can come between the question and the writing."""
-    literals = [sa.literal(value, table.c[name].type) for name, value in zip(columns, values, strict=True)]
-    source = sa.select(calls.c.id, *literals).where(calls.c.id == call_id, calls.c.status.not_in(FINAL))
-    await connection.execute(sa.insert(table).from_select(["call_id", *columns], source))

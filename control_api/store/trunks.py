@@ -36,7 +36,7 @@ async def create_or_share(connection: AsyncConnection, row: TrunkRow) -> TrunkRo
     query = sa.select(trunks).where(trunks.c.organization_id == row.organization_id, trunks.c.identity == row.identity)
     found = (await connection.execute(query)).first()
     if found is None:
-        await connection.execute(sa.insert(trunks).values(asdict(row)))
+        await connection.execute(sa.insert(trunks), asdict(row))
         return row
     shared = replace(row, id=found.id, created_at=found.created_at)
     await connection.execute(sa.update(trunks).where(trunks.c.id == shared.id).values(asdict(shared)))

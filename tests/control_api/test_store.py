@@ -75,7 +75,7 @@ def test_writes_that_queue_together_are_committed_together(tmp_path: Path) -> No
             nonlocal commits
             commits += 1
 
-        sa.event.listen(store._writer.sync_engine, "commit", count)
+        sa.event.listen(store._writer, "commit", count)
         await asyncio.gather(*(store.write(adding(f"{number:03}")) for number in range(100)))
         assert len(await names(store)) == 100
         assert commits == 2
@@ -121,6 +121,22 @@ def test_a_cancelled_writer_does_not_stop_the_others(tmp_path: Path) -> None:
         await store.write(adding("b"))
         assert await names(store) == ["a", "b"]
         assert impatient.cancelled()
+
+    with_store(tmp_path, test)
+
+
+def test_a_write_that_waits_for_something_else_is_a_defect(tmp_path: Path) -> None:
+    """It would hold up every other write."""
+
+    async def waiting(connection: AsyncConnection) -> None:
+        await organizations.insert(connection, "lost", "lost", 0)
+        await asyncio.sleep(0)
+
+    async def test(store: Store) -> None:
+        with pytest.raises(RuntimeError, match="not its connection"):
+            await store.write(waiting)
+        await store.write(adding("a"))
+        assert await names(store) == ["a"]
 
     with_store(tmp_path, test)
 
