@@ -8,7 +8,28 @@ from inference.hear import parse
 
 BACKCHANNEL = parse("(uh huh|mm|mhm|okay|right|i see|all right|sure|yeah|yes|oh|hello|hi)")
 """What a recogniser with a grammar hears besides the script, so that a backchannel is not taken for an answer."""
-_WORDS = frozenset(["uh", "huh", "mm", "mhm", "ok", "right", "i", "see", "all", "sure", "yeah", "yes", "yep", "oh", "ah", "um", "er", "hm"])
+_WORDS = frozenset(
+    [
+        "uh",
+        "huh",
+        "mm",
+        "mhm",
+        "ok",
+        "right",
+        "i",
+        "see",
+        "all",
+        "sure",
+        "yeah",
+        "yes",
+        "yep",
+        "oh",
+        "ah",
+        "um",
+        "er",
+        "hm",
+    ]
+)
 
 
 def is_backchannel(words: Sequence[str]) -> bool:

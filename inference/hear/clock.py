@@ -9,6 +9,7 @@ from inference.hear.words import TEENS, TENS, UNITS
 Words = tuple[str, ...]
 
 _FIRST_MORNING_HOUR = 8
+_NIGHT_ENDS = 5
 _HOURS = (*UNITS[1:], *TEENS[:3])
 _PARTS = {"a.m.": 0, "am": 0, "morning": 0, "p.m.": 12, "afternoon": 12, "evening": 12, "night": 12}
 _NAMED = {"noon": "12:00", "midday": "12:00", "midnight": "00:00"}
@@ -27,14 +28,10 @@ _MINUTE = Choice(
         Sequence((one_of(*TENS[:4]), Optional(one_of(*UNITS[1:])))),
     )
 )
-_PAST = Choice(
-    (
-        Word("half"),
-        Sequence((Optional(Word("a")), Word("quarter"))),
-        one_of("five", "ten", "twenty"),
-        _text("twenty five"),
-    )
+_MINUTES = Choice(
+    (Sequence((Optional(Word("a")), Word("quarter"))), one_of("five", "ten", "twenty"), _text("twenty five"))
 )
+_RELATIVE = Choice((_text("half past"), Sequence((_MINUTES, one_of("past", "to")))))
 _PART = Choice(
     (
         one_of("a.m.", "am", "p.m."),
@@ -46,13 +43,13 @@ NARROW_TIME = Choice(
     (
         one_of(*_NAMED),
         Sequence((_HOUR, Optional(Choice((_MINUTE, Word("o'clock")))), Optional(_PART))),
-        Sequence((_PAST, one_of("past", "to"), _HOUR, Optional(_PART))),
+        Sequence((_RELATIVE, _HOUR, Optional(_PART))),
     )
 )
 TIME = Choice(
     (
         NARROW_TIME,
-        Sequence((_PAST, Word("after"), _HOUR, Optional(_PART))),
+        Sequence((_MINUTES, Word("after"), _HOUR, Optional(_PART))),
         Sequence((_HOUR24, Optional(_MINUTE), Optional(Word("hundred")))),
     )
 )
@@ -68,6 +65,8 @@ def read_time(words: Words) -> str | None:
         word for word in words if word not in _PARTS and word not in {"in", "the", "at", "a", "o'clock", "hundred"}
     )
     hour, minute = _relative(plain) if {"past", "to", "after"} & set(plain) else _plain(plain)
+    if "night" in words and hour % 12 < _NIGHT_ENDS:
+        part = 0
     if hour > 23 or minute > 59 or (part is not None and hour > 12):
         return None
     return f"{_of_day(hour, part):02d}:{minute:02d}"

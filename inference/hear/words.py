@@ -90,7 +90,7 @@ def contractions(first: str, second: str) -> tuple[str, ...]:
     short = [form for form in ("can't", "cannot", "won't", "let's") if _FULL[form] == pair]
     if second == "is" and first in _IS:
         short.append(f"{first}'s")
-    short += [_shortened(first, end) for end, word in _ENDINGS if word == second and _takes(first, second)]
+    short += [f"{first}{end}" for end, word in _ENDINGS if word == second and _takes(first, second)]
     return tuple(dict.fromkeys(short))
 
 
@@ -112,10 +112,6 @@ def _takes(first: str, second: str) -> bool:
     return (
         first in {"i", "you", "we", "they"} and (second != "am" or first == "i") and (second != "are" or first != "i")
     )
-
-
-def _shortened(first: str, ending: str) -> str:
-    return f"{first}{ending}"
 
 
 def _one_form(token: str) -> tuple[str, ...]:

@@ -156,3 +156,13 @@ def test_words_the_recogniser_rejects_are_asked_for_again() -> None:
     )
     assert played.transcript[0] == ("user", "[not understood]")
     assert played.transcript[-1][1].startswith("Sorry, I did not catch that.")
+
+
+def test_an_answer_that_is_ready_while_the_caller_murmurs_waits_for_the_verdict() -> None:
+    # The answer could sound at about 3.2 s, in the middle of the murmur; it sounds when the murmur is known to be none.
+    played = talk(
+        Says(1.0, 2.0, "where is it"), Says(2.9, 3.8, "uh huh"), answers=[Writes(["It is here. "], first=1.0)]
+    )
+    assert played.transcript == [("user", "where is it"), ("assistant", "It is here.")]
+    assert 4.3 < played.sound[0][0] < 4.4
+    assert played.media.resumed == []
