@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from sipserver.commands.api import fail
+from sipserver.commands.common import AsJson, fail
 
 app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="The figures as JSON.")]
 
 
 @app.command()
@@ -40,15 +37,30 @@ def answer(
 ) -> None:
     """From INVITE to 200 at the caller's end, against a server started for it."""
     from sipserver.demo.answer_time import bench_answer
+    from sipserver.demo.node import NodeFailed
+    from sipserver.demo.phone import CallRefused
 
-    _print(bench_answer(calls), as_json)
+    try:
+        figures = bench_answer(calls)
+    except (NodeFailed, CallRefused) as error:
+        raise fail(str(error)) from None
+    _print(figures, as_json)
 
 
-def _print(figures: dict[str, Any], as_json: bool) -> None:
+def _print(figures: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(figures, indent=2))
         return
-    table = Table("figure", "value")
+    lines = list(_flat(figures))
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        typer.echo(f"{name:<{width}}  {value}")
+
+
+def _flat(figures: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """`{"answer_ms": {"p50": 3}}` as `answer_ms.p50`, 3."""
     for name, value in figures.items():
-        table.add_row(name, json.dumps(value) if isinstance(value, dict) else str(value))
-    Console().print(table)
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value

@@ -3,116 +3,120 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from sipserver.commands.api import DEFAULT_API, Api, Client, Key, connect, fail
+from sipserver.commands.api import DEFAULT_API, Api, Client, Key, connect
+from sipserver.commands.common import AsJson, fail
+from sipserver.commands.watching import outcome, server_sent, told
 
 app = typer.Typer(help="Calls of a running server.", no_args_is_help=True)
-out = Console(soft_wrap=True)
 
-Id = Annotated[str, typer.Argument(help="The call's id.")]
-AsJson = Annotated[bool, typer.Option("--json", help="The API's answer as it is.")]
+CallId = Annotated[str, typer.Argument(metavar="ID", help="The call's id (antiphon calls list).")]
+
+
+class Status(StrEnum):
+    """Where a call is."""
+
+    queued = "queued"
+    ringing = "ringing"
+    in_progress = "in_progress"
+    completed = "completed"
+    failed = "failed"
+    no_answer = "no_answer"
 
 
 def call(
-    to: Annotated[str, typer.Argument(help="Whom to ring, such as +12025550123.")],
+    to: Annotated[str, typer.Argument(metavar="NUMBER", help="Whom to ring, such as +12025550123.")],
     key: Key,
-    agent: Annotated[str, typer.Option("--agent", help="The agent's id.")],
-    number: Annotated[str, typer.Option("--number", help="The id of the number to call from.")],
+    agent: Annotated[str, typer.Option("--agent", metavar="ID", help="The id of the agent that speaks.")],
+    number: Annotated[str, typer.Option("--number", metavar="ID", help="The id of the number to call from.")],
     api: Api = DEFAULT_API,
-    var: Annotated[list[str] | None, typer.Option("--var", help="NAME=VALUE for {{NAME}}; as often as needed.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Watch the call until it has ended.")] = False,
+    var: Annotated[
+        list[str] | None, typer.Option("--var", metavar="NAME=VALUE", help="A value for {{NAME}}; as often as needed.")
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Watch the call until it has ended; exit status 1 if it was not completed.")
+    ] = False,
 ) -> None:
     """Place a call; prints its id."""
-    body = {
-        "agentId": agent,
-        "phoneNumberId": number,
-        "to": to,
-        "contextVariables": dict(_pair(text) for text in var or []),
-    }
+    variables = dict(_pair(text) for text in var or [])
+    body = {"agentId": agent, "phoneNumberId": number, "to": to, "contextVariables": variables}
     with connect(api, key) as client:
         made = client.post("/v1/calls", body)["data"]
         typer.echo(made["id"])
         if wait:
-            _tail(client, made["id"])
+            _tail(client, made["id"], as_json=False)
+            _conclude(client.get(_path(made["id"]))["data"])
 
 
 @app.command("list")
 def list_calls(
     key: Key,
     api: Api = DEFAULT_API,
-    status: Annotated[
-        str | None, typer.Option(help="queued, ringing, in_progress, completed, failed or no_answer.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
+    status: Annotated[Status | None, typer.Option("--status", help="Only calls that are there now.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100, help="How many, the newest first.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """The newest calls."""
+    """The newest calls: when, which way, with whom, how it went; and the id, on a line of its own."""
     with connect(api, key) as client:
-        answer = client.get("/v1/calls", status=status, limit=limit)
+        answer = client.get("/v1/calls", status=status and status.value, limit=limit)
     if as_json:
-        typer.echo(json.dumps(answer, indent=2))
+        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
         return
-    table = Table("id", "created", "direction", "customer", "status", "ended", "seconds")
     for item in answer["data"]:
-        fields = ("id", "createdAt", "direction", "customerNumber", "status", "endedReason", "durationSeconds")
-        table.add_row(*("" if item[name] is None else str(item[name]) for name in fields))
-    out.print(table)
+        way = "from" if item["direction"] == "inbound" else "to  "
+        typer.echo(f"{item['createdAt']}  {way} {item['customerNumber'] or '?':<15} {outcome(item)}\n  {item['id']}")
 
 
 @app.command()
-def show(id: Id, key: Key, api: Api = DEFAULT_API, as_json: AsJson = False) -> None:  # noqa: A002 - the argument's name on the screen
+def show(call_id: CallId, key: Key, api: Api = DEFAULT_API, as_json: AsJson = False) -> None:
     """One call, with its transcript."""
     with connect(api, key) as client:
-        data = client.get(f"/v1/calls/{id}")["data"]
+        data = client.get(_path(call_id))["data"]
     if as_json:
-        typer.echo(json.dumps(data, indent=2))
+        typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return
     for name, value in data.items():
         if name != "transcript" and value not in (None, [], {}):
-            out.print(f"[bold]{name}[/] ", end="")
-            out.print(value if isinstance(value, str) else json.dumps(value), markup=False)
+            typer.echo(f"{name:<17} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
     for item in data["transcript"]:
-        out.print(f"  {item['role']}: {item['content']}{' …' if item.get('interrupted') else ''}", markup=False)
+        typer.echo(told("utterance", {**item, "text": item["content"]}))
 
 
 @app.command()
-def tail(id: Id, key: Key, api: Api = DEFAULT_API) -> None:  # noqa: A002
+def tail(call_id: CallId, key: Key, api: Api = DEFAULT_API, as_json: AsJson = False) -> None:
     """Watch a call live, until it has ended."""
     with connect(api, key) as client:
-        _tail(client, id)
+        _tail(client, call_id, as_json)
 
 
 @app.command()
-def hangup(id: Id, key: Key, api: Api = DEFAULT_API) -> None:  # noqa: A002
+def hangup(call_id: CallId, key: Key, api: Api = DEFAULT_API) -> None:
     """End a call."""
     with connect(api, key) as client:
-        client.post(f"/v1/calls/{id}/end")
+        client.post(_path(call_id, "/end"))
 
 
-def server_sent(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(event, data) of a stream of server-sent events (WHATWG HTML, section 9.2.6); comments are passed over."""
-    kind, data = "message", ""
-    for line in lines:
-        if not line:
-            if data:
-                yield kind, json.loads(data)
-            kind, data = "message", ""
-        elif line.startswith("event:"):
-            kind = line.removeprefix("event:").strip()
-        elif line.startswith("data:"):
-            data += line.removeprefix("data:").strip()
+def _path(call_id: str, below: str = "") -> str:
+    return f"/v1/calls/{quote(call_id, safe='')}{below}"
 
 
-def _tail(client: Client, call_id: str) -> None:
-    with client.stream(f"/v1/calls/{call_id}/events") as response:
+def _tail(client: Client, call_id: str, as_json: bool) -> None:
+    with client.stream(_path(call_id, "/events")) as response:
         for kind, data in server_sent(response.iter_lines()):
-            out.print(f"{kind:<10} {json.dumps(data, ensure_ascii=False)}", markup=False)
+            line = json.dumps({"event": kind, "data": data}, ensure_ascii=False) if as_json else told(kind, data)
+            typer.echo(line)
+
+
+def _conclude(data: dict[str, Any]) -> None:
+    """The last line of `--wait`."""
+    if data["status"] != "completed":
+        raise fail(f"the call came to nothing: {outcome(data)}")
+    typer.echo(outcome(data))
 
 
 def _pair(text: str) -> tuple[str, str]:

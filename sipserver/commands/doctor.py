@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 
 from inference.llm.openai_chat import OpenAiChat
 from media.silero import SileroError, find_model
@@ -51,14 +52,14 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _scheduling(settings)
 
 
-def report(settings: Settings, console: Console) -> bool:
-    """Print the findings; True when there is no fault."""
-    table = Table("", "what", "finding", box=None, pad_edge=False)
+def report(settings: Settings, console: Console | None = None) -> bool:
+    """Print the findings on `console` (default: this terminal); True when there is no fault."""
+    table = Table.grid(Column(no_wrap=True), Column(no_wrap=True), Column(overflow="fold"), padding=(0, 2, 0, 0))
     sound = True
     for finding in examine(settings):
-        table.add_row(MARKS[finding.verdict], finding.what, finding.says)
+        table.add_row(MARKS[finding.verdict], finding.what, escape(finding.says))
         sound = sound and finding.verdict != "fault"
-    console.print(table)
+    (console or Console(highlight=False)).print(table)
     return sound
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from control_api.folder import FolderInUse
 from control_api.secrets import SecretsUnreadable
 from media.frames import MediaUnavailable
-from sipserver.commands.api import fail
+from sipserver.commands.common import fail, reason_of
 from sipserver.logs import configure
 from sipserver.server import Node, run
 from sipserver.settings import Settings
@@ -27,9 +27,9 @@ def run_server(settings: Settings) -> None:
     try:
         asyncio.run(run(settings, _ready))
     except (OSError, FolderInUse, MediaUnavailable, SecretsUnreadable, ValueError) as error:
-        raise fail(str(error)) from None
+        raise fail(f"the server cannot start: {reason_of(error)}") from None
     except SQLAlchemyError as error:
-        raise fail(f"the database cannot be used: {error}") from None
+        raise fail(f"the database cannot be used: {reason_of(error)}") from None
 
 
 def _rest_the_collector() -> None:

@@ -19,7 +19,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from sipserver.commands.calls import server_sent
+from sipserver.commands.watching import server_sent
 from sipserver.demo.line import SilentLine
 from sipserver.demo.node import DemoNode, NodeFailed
 from sipserver.demo.phone import CallRefused, Phone, PhoneCall
