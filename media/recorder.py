@@ -1,7 +1,7 @@
-"""Takes the recording rings to disk: one thread, once a second, append-only pages.
+"""Takes the recording rings to disk: one thread, once a second, by `pwrite`.
 
 The tick never waits for a disk: it lays samples into rings of memory, and this thread, in the main process, fetches what
-is final. Because the main process maps the memory, a media process that dies loses nothing that it had laid. A disk that
+was laid; a killed main process therefore costs one second of a recording at most. Because the main process maps the memory, a media process that dies loses nothing that it had laid. A disk that
 is full or broken stops that one recording, keeps what is in it and is remembered in `Recording.problem`; the call goes on.
 """
 
@@ -36,12 +36,14 @@ class Recording:
         self._opened = False
 
     def drain(self) -> None:
-        """Write what became final since the last time."""
-        self._guard(lambda: self._copy_to(int(self._rings.row.recorded[self._row])))
+        """Write all that has been laid. The caller's last second is not final yet (see `Tape`): it is written again next time,
+        and is there already should this process be killed."""
+        final = int(self._rings.row.recorded[self._row])
+        self._guard(lambda: self._copy(final))
 
     def finish(self) -> None:
         """Write the rest, whether final or not, complete the header and close the file."""
-        self._guard(lambda: self._copy_to(int(self._rings.row.frontier[self._row])))
+        self._guard(lambda: self._copy(int(self._rings.row.frontier[self._row])))
         if self._writer is not None:
             self._guard(self._close)
 
@@ -51,7 +53,8 @@ class Recording:
         except OSError as error:
             self.problem = self.problem or f"The recording stopped: {error.strerror or error}."
 
-    def _copy_to(self, stop: int) -> None:
+    def _copy(self, final: int) -> None:
+        """Write what was laid since position `_drained`; up to `final` it need not be written again."""
         if self.problem is not None:
             return
         if not self._opened:
@@ -59,11 +62,12 @@ class Recording:
             self._writer = WavWriter(self.path)
         if self._writer is None:
             return
+        stop = int(self._rings.row.frontier[self._row])
         # What the ring no longer holds, because the disk stood still for longer than it is, becomes silence.
-        start = max(self._drained, int(self._rings.row.frontier[self._row]) - _RING_SAMPLES)
+        start = max(self._drained, stop - _RING_SAMPLES)
         if stop > start:
             self._writer.put(start, self._rings.read_recording(self._row, start, stop))
-            self._drained = stop
+            self._drained = max(start, final)
 
     def _close(self) -> None:
         writer, self._writer = self._writer, None
@@ -105,7 +109,7 @@ class Recorder:
         return done
 
     def drain(self) -> None:
-        """Write what became final of every recording under way."""
+        """Write what was laid of every recording under way."""
         with self._lock:
             under_way = list(self._under_way)
         for recording in under_way:

@@ -54,6 +54,23 @@ def test_what_is_drained_in_pieces_is_one_recording(rings: SharedRings, tmp_path
     assert recording.problem is None
 
 
+def test_what_is_not_final_yet_is_on_disk_already_and_is_written_again(rings: SharedRings, tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "call.wav", rings, 1)
+    lay(rings, 0, 2 * SECOND)
+    recording.drain()
+    assert recording.path.stat().st_size == HEADER_BYTES + 2 * SECOND * 4
+    late = np.arange(SECOND + 160, SECOND + 320)
+    rings.recording[0, 1, late] = 5
+    lay(rings, 2 * SECOND, 3 * SECOND)
+    recording.drain()
+    repair(recording.path)
+    samples = read(recording.path)[:, 0]
+    assert len(samples) == 3 * SECOND
+    assert (samples[late] == 5).all()
+    assert (np.delete(samples, late) == np.delete(np.arange(3 * SECOND), late)).all()
+    recording.finish()
+
+
 def test_a_disk_that_stood_still_for_longer_than_the_ring_leaves_silence_and_no_shift(
     rings: SharedRings, tmp_path: Path
 ) -> None:
@@ -65,8 +82,8 @@ def test_a_disk_that_stood_still_for_longer_than_the_ring_leaves_silence_and_no_
     samples = read(recording.path)[:, 0]
     lost_until = 9 * SECOND - RECORDING_FRAMES * 160
     assert len(samples) == 9 * SECOND
-    assert (samples[:SECOND] == np.arange(SECOND)).all()
-    assert not samples[SECOND:lost_until].any()
+    assert (samples[: 2 * SECOND] == np.arange(2 * SECOND)).all()
+    assert not samples[2 * SECOND : lost_until].any()
     assert (samples[lost_until:] == np.arange(lost_until, 9 * SECOND) % 30000).all()
 
 
