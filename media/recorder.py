@@ -1,8 +1,9 @@
 """Takes the recording rings to disk: one thread, once a second, by `pwrite`.
 
 The tick never waits for a disk: it lays samples into rings of memory, and this thread, in the main process, fetches what
-was laid; a killed main process therefore costs one second of a recording at most. Because the main process maps the memory, a media process that dies loses nothing that it had laid. A disk that
-is full or broken stops that one recording, keeps what is in it and is remembered in `Recording.problem`; the call goes on.
+was laid; a main process that is killed costs one second of a recording at most. Because the main process maps the memory,
+a media process that dies loses nothing that it had laid. A disk that is full or broken stops that one recording, keeps what
+is in it and is remembered in `Recording.problem`; the call goes on.
 """
 
 from __future__ import annotations
