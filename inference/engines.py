@@ -29,12 +29,12 @@ class Engines:
     models: Mapping[str, str] = field(default_factory=dict)
 
     def mind(self, agent: Agent) -> Mind | None:
-        """Who leads the agent's calls: a language model leads where the agent names one or has no script.
+        """Who leads the agent's calls: a language model wherever there is one (CONTRACT, "script").
 
         It needs a recogniser with an open vocabulary; without one the script leads, if there is any.
         """
         open_ears = self.stt is not None and self.stt.caps.open_vocabulary
-        if self.llm is not None and open_ears and (agent.model_id is not None or agent.script is None):
+        if self.llm is not None and open_ears:
             return "model"
         return "script" if agent.script is not None else None
 

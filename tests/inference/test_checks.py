@@ -102,9 +102,9 @@ def test_readiness_says_what_keeps_an_agent_from_serving(with_engines: Engines, 
     assert all(part in problem for part, problem in zip(says, problems, strict=True))
 
 
-def test_a_language_model_leads_where_it_is_named_or_nothing_else_is_there() -> None:
+def test_a_language_model_leads_where_there_is_one_that_can_hear() -> None:
     both = engines(Ears(open_vocabulary=True), Engine(), Engine())
-    assert both.mind(agent(script=SCRIPT)) == "script"
-    assert both.mind(agent(script=SCRIPT, model_id="id")) == "model"
+    assert both.mind(agent(script=SCRIPT)) == "model"
     assert both.mind(agent()) == "model"
+    assert engines(Ears(open_vocabulary=False), Engine(), Engine()).mind(agent(script=SCRIPT)) == "script"
     assert (both.model(agent(model_id="id")), both.model(agent())) == ("named", "m")
