@@ -21,8 +21,8 @@ from sipserver.offer import EVENT_PAYLOAD_TYPE
 TICK = 0.02
 LOUD = 300.0
 """Root mean square above which a packet counts as speech: −41 dBFS, far above comfort noise and far below any voice."""
-QUIET_PACKETS = 20
-"""So many packets without speech (400 ms) end what the other side was saying."""
+QUIET_PACKETS = 30
+"""So many packets without speech (600 ms) end what the other side was saying: more than a busy machine puts between sentences."""
 
 
 class SilentLine(Exception):
@@ -162,6 +162,12 @@ class Line:
     def agent_spoke(self) -> list[Spoken]:
         """Every finished stretch of the agent's speech."""
         return self._ear.stretches
+
+    @property
+    def agent_began(self) -> list[float]:
+        """When each stretch of the agent's speech began, the one that runs (or that the BYE cut off) included."""
+        running = [] if self._ear.start is None else [self._ear.start]
+        return [spoken.start for spoken in self._ear.stretches] + running
 
     async def _until(self, true: Callable[[], bool], timeout: float, what: str) -> None:
         try:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import shutil
-import statistics
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,17 +13,19 @@ from typing import Any
 
 import httpx
 from rich.console import Console
-from rich.markup import escape
-from rich.panel import Panel
-from rich.table import Table
+from rich.text import Text
 
 from sipserver.commands.watching import server_sent
+from sipserver.demo import folder as names
+from sipserver.demo.folder import FolderBusy, demo_folder
+from sipserver.demo.keep import stay
 from sipserver.demo.line import SilentLine
 from sipserver.demo.node import DemoNode, NodeFailed
 from sipserver.demo.phone import CallRefused, Phone, PhoneCall
 from sipserver.demo.picture import Turn, draw
 from sipserver.demo.receiver import Received, Receiver
-from sipserver.demo.scenario import CALLER_NUMBER, OWN_NUMBER, Heard, Say, Voice, inbound, outbound
+from sipserver.demo.report import show_checks, show_files, show_hook, show_latencies, show_transcript
+from sipserver.demo.scenario import CALLER_NUMBER, OUTBOUND, OWN_NUMBER, Heard, Say, Voice, inbound, outbound
 from sipserver.demo.screen import Screen
 from sipserver.demo.verdict import Check, inbound_checks, outbound_checks
 from sipserver.packaged import agent
@@ -36,25 +36,24 @@ AFTER_CALL_SECONDS = 30.0
 
 
 async def run_demo(console: Console, folder: Path, keep: bool) -> bool:
-    """Show it all; True when every promise was kept."""
-    _empty(folder)
+    """Show it all; True when every promise was kept. Raises OSError for a folder that cannot be used."""
     try:
         async with AsyncExitStack() as stack:
-            stage = await _Stage.set(console, folder, stack)
-            checks = await stage.inbound_call() + await stage.outbound_call()
-            kept = _show_checks(console, checks)
+            stack.enter_context(demo_folder(folder))
+            stage = await _Stage.prepared(console, folder, stack)
+            groups = {
+                "the caller's call": await stage.inbound_call(),
+                "the reminder's call": await stage.outbound_call(),
+            }
+            kept = show_checks(console, groups)
             if keep:
-                await stage.stay()
+                await stay(console, stage.node, stage.number["agentId"])
             return kept
-    except (NodeFailed, CallRefused, SilentLine, TimeoutError) as error:
-        console.print(f"[bold red]The demo failed:[/] {str(error) or type(error).__name__}")
-        console.print(f"The server's log is {folder / 'server.log'}.")
+    except (NodeFailed, CallRefused, SilentLine, FolderBusy, httpx.HTTPError, TimeoutError) as error:
+        console.print(Text.assemble(("The demo failed: ", "bold red"), str(error) or type(error).__name__))
+        if (folder / names.SERVER_LOG).exists() and not isinstance(error, FolderBusy):
+            console.print(f"The server's log is {folder / names.SERVER_LOG}", soft_wrap=True)
         return False
-
-
-def _empty(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
 
 
 class _Stage:
@@ -72,12 +71,12 @@ class _Stage:
         self.reminder: dict[str, Any] = {}
 
     @classmethod
-    async def set(cls, console: Console, folder: Path, stack: AsyncExitStack) -> _Stage:
+    async def prepared(cls, console: Console, folder: Path, stack: AsyncExitStack) -> _Stage:
         """Start everything, and make agents, number and trunk."""
         with console.status("starting the server"):
             hooks = await stack.enter_async_context(Receiver(SECRET))
             environment = {"ANTIPHON__EGRESS__ALLOW": '["127.0.0.1"]'}
-            node = await stack.enter_async_context(DemoNode(folder / "data", environment))
+            node = await stack.enter_async_context(DemoNode(folder / names.DATA, environment))
             say = await stack.enter_async_context(Voice())
         stage = cls(console, folder, node, hooks, Phone(tap=lambda *message: stage.screen.ladder(*message)), say)
         await stack.enter_async_context(stage.phone)
@@ -92,79 +91,68 @@ class _Stage:
         self.number = await self.node.post(
             "/v1/phone-numbers", {"number": OWN_NUMBER, "name": "Front desk", "agentId": desk["id"], **trunk}
         )
-        self.console.print(
-            f"server [bold]{self.node.url}[/], SIP {self.node.sip[0]}:{self.node.sip[1]}, a key, two agents, a number, a trunk"
-        )
+        sip = "{}:{}".format(*self.node.sip)
+        self.console.print(f"A server: API [bold]{self.node.url}[/], SIP [bold]{sip}[/].")
+        self.console.print("With an API key, two agents, and a number with its trunk.")
 
     async def inbound_call(self) -> list[Check]:
         """A caller rings the front desk."""
-        self.console.rule(f"{CALLER_NUMBER} rings {OWN_NUMBER}")
-        call, heard = await self._shown(lambda on_line: inbound(self.phone, self.node.sip, self.say, on_line))
-        hook = await self._hook()
-        call = await self.node.get(f"/v1/calls/{call['id']}")
+        self._title(f"{CALLER_NUMBER} rings {OWN_NUMBER}")
+        known = {item["id"] for item in await self.node.get("/v1/calls")}
+        with self.screen:
+            heard, call_id = await _both(
+                inbound(self.phone, self.node.sip, self.say, self._watch_line), self._follow(self._newest_call(known))
+            )
+        call, hook = await self._finished(call_id)
+        show_latencies(self.console, "answer: INVITE → 200", heard)
         recording = await self._fetch_recording(call)
-        _show_transcript(self.console, call)
-        _show_latencies(self.console, heard)
-        self._show_files(call, recording)
-        _show_hook(self.console, hook)
+        self._show_papers(call, recording, hook)
         return inbound_checks(call, heard, recording, hook)
 
     async def outbound_call(self) -> list[Check]:
         """The reminder rings a callee, by `POST /v1/calls`."""
-        self.console.rule(f"POST /v1/calls: the reminder rings {CALLER_NUMBER}")
-        order = {"agentId": self.reminder["id"], "phoneNumberId": self.number["id"], "to": CALLER_NUMBER}
+        self._title(f"POST /v1/calls: the reminder rings {CALLER_NUMBER}")
+        yes = await self.say(OUTBOUND)
+        with self.screen:
+            ordered = asyncio.get_running_loop().time()
+            made = await self.node.post("/v1/calls", self._order())
+            heard, call_id = await _both(
+                outbound(self.phone, yes, ordered, self._watch_line), self._follow(_at_once(made["id"]))
+            )
+        call, hook = await self._finished(call_id)
+        show_latencies(self.console, "placing: POST /v1/calls → INVITE", heard)
+        return outbound_checks(call, heard, hook)
+
+    def _order(self) -> dict[str, Any]:
         variables = {
             "practice": "the Northside clinic",
             "day": _in_words(datetime.now().astimezone().date() + timedelta(days=1)),
             "time": "ten o'clock",
         }
-        made = await self.node.post("/v1/calls", {**order, "contextVariables": variables})
-        call, heard = await self._shown(lambda on_line: outbound(self.phone, self.say, on_line), made["id"])
-        hook = await self._hook()
-        call = await self.node.get(f"/v1/calls/{call['id']}")
-        _show_transcript(self.console, call)
-        return outbound_checks(call, heard, hook)
+        order = {"agentId": self.reminder["id"], "phoneNumberId": self.number["id"], "to": CALLER_NUMBER}
+        return {**order, "contextVariables": variables}
 
-    async def stay(self) -> None:
-        """Leave the server running until it is ended."""
-        host, port = self.node.sip
-        await self.node.post("/v1/phone-numbers", {**_softphone(), "agentId": self.number["agentId"]})
-        self.console.print(
-            Panel(
-                f"The server runs on (process {self.node.pid}). From a softphone on this machine, without registration, ring\n"
-                f"  sip:{SOFTPHONE_NUMBER}@{host}:{port}\n"
-                f"API {self.node.url}/docs, key {self.node.key}\n"
-                f"Ctrl-C ends it.",
-                title="--keep",
-            )
-        )
-        await self.node.wait()
+    def _title(self, text: str) -> None:
+        self.console.print()
+        self.console.rule(Text(text, "bold"), align="left")
 
-    async def _shown(
-        self, perform: Callable[[Callable[[PhoneCall], None]], Awaitable[Heard]], call_id: str | None = None
-    ) -> tuple[dict[str, Any], Heard]:
-        """Let a call happen and show the server's events of it meanwhile. Returns the call when it is final."""
-        with self.screen:
-            async with asyncio.TaskGroup() as group:
-                following = group.create_task(self._follow(call_id))
-                heard = await perform(lambda call: setattr(call.line, "on_speech", self.screen.speaking))
-                found = await asyncio.wait_for(following, AFTER_CALL_SECONDS)
-        return await self._final(found), heard
+    def _watch_line(self, call: PhoneCall) -> None:
+        call.line.on_speech = self.screen.speaking
 
-    async def _follow(self, call_id: str | None) -> str:
-        found = call_id or await self._newest_call()
+    async def _follow(self, finding: Awaitable[str]) -> str:
+        """Show the server's events of a call to its end. Returns the call's id."""
+        found = await finding
         async for kind, data in self._events(found):
             self.screen.show(kind, data)
         return found
 
-    async def _newest_call(self) -> str:
+    async def _newest_call(self, known: set[str]) -> str:
         """The call that comes in now; nobody told us its id."""
-        known = {item["id"] for item in await self.node.get("/v1/calls")}
         while True:
             for item in await self.node.get("/v1/calls"):
                 if item["id"] not in known:
                     return str(item["id"])
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
 
     async def _events(self, call_id: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         assert self.node.http is not None
@@ -177,13 +165,20 @@ class _Stage:
                         yield event
                     lines.clear()
 
-    async def _final(self, call_id: str) -> dict[str, Any]:
-        async with asyncio.timeout(AFTER_CALL_SECONDS):
-            while True:
-                call: dict[str, Any] = await self.node.get(f"/v1/calls/{call_id}")
-                if call["status"] in FINAL:
-                    return call
-                await asyncio.sleep(0.1)
+    async def _finished(self, call_id: str) -> tuple[dict[str, Any], Received | None]:
+        """The call when all is known of it, and its webhook. Shows the transcript."""
+        await self._final(call_id)
+        hook = await self._hook()
+        call: dict[str, Any] = await self.node.get(f"/v1/calls/{call_id}")
+        show_transcript(self.console, call)
+        return call, hook
+
+    async def _final(self, call_id: str) -> None:
+        deadline = asyncio.get_running_loop().time() + AFTER_CALL_SECONDS
+        while (await self.node.get(f"/v1/calls/{call_id}"))["status"] not in FINAL:
+            if asyncio.get_running_loop().time() > deadline:
+                raise NodeFailed(f"the call {call_id} is over, and was not final after {AFTER_CALL_SECONDS:g} s")
+            await asyncio.sleep(0.1)
 
     async def _hook(self) -> Received | None:
         with contextlib.suppress(TimeoutError):
@@ -192,7 +187,9 @@ class _Stage:
 
     async def _fetch_recording(self, call: dict[str, Any]) -> Path:
         """The WAV, by its signed link, without a key."""
-        target = self.folder / "recording.wav"
+        target = self.folder / names.RECORDING
+        if call["recordingUrl"] is None:
+            raise NodeFailed("the call has no recording")
         async with httpx.AsyncClient(trust_env=False) as anybody:
             answer = await anybody.get(httpx.URL(call["recordingUrl"]).copy_merge_params({"format": "wav"}))
         if answer.is_error:
@@ -200,65 +197,34 @@ class _Stage:
         target.write_bytes(answer.content)
         return target
 
-    def _show_files(self, call: dict[str, Any], recording: Path) -> None:
-        picture = self.folder / "call.png"
+    def _show_papers(self, call: dict[str, Any], recording: Path, hook: Received | None) -> None:
+        picture, payload = self.folder / names.PICTURE, self.folder / names.WEBHOOK
         turns = [Turn(i["role"], i["startMs"], i["endMs"], i["content"], i["interrupted"]) for i in call["transcript"]]
         marks = [(item.end_ms, "barge-in") for item in turns if item.interrupted]
         draw(recording, turns, marks + self.screen.keys_pressed(), picture)
-        self.console.print(
-            f"recording [bold]{recording}[/] (stereo: caller left, agent right), picture [bold]{picture}[/]"
-        )
+        if hook is not None:
+            payload.write_text(json.dumps(hook.payload, indent=2, ensure_ascii=False) + "\n", "utf-8")
+            show_hook(self.console, hook, payload)
+        files = {"recording": recording, "picture": picture, "server log": self.folder / names.SERVER_LOG}
+        show_files(self.console, files)
 
 
-SOFTPHONE_NUMBER = "+12025550101"
+async def _both(performance: Awaitable[Heard], following: Coroutine[Any, Any, str]) -> tuple[Heard, str]:
+    """A call as the telephone plays it, and as the server tells it. The first failure of either ends both, and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            told = group.create_task(following)
+            heard = await performance
+            if not (await asyncio.wait([told], timeout=AFTER_CALL_SECONDS))[0]:
+                raise NodeFailed(f"the call's events did not end within {AFTER_CALL_SECONDS:g} s of its BYE")
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return heard, told.result()
 
 
-def _softphone() -> dict[str, Any]:
-    """A softphone of this machine sends from the same address; its number is another one on the same trunk."""
-    return {"number": SOFTPHONE_NUMBER, "name": "Softphone", "sipMode": "ip_allowlist", "sipIp": "127.0.0.1"}
+async def _at_once(value: str) -> str:
+    return value
 
 
 def _in_words(day: date) -> str:
     return f"{day:%A} the {day.day}{'th' if 10 <= day.day % 100 <= 20 else {1: 'st', 2: 'nd', 3: 'rd'}.get(day.day % 10, 'th')}"
-
-
-def _show_transcript(console: Console, call: dict[str, Any]) -> None:
-    table = Table("ms", "who", "words", title="transcript (of the agent: what was heard)", title_justify="left")
-    for item in call["transcript"]:
-        who = "caller" if item["role"] == "user" else "agent"
-        table.add_row(
-            f"{item['startMs']}–{item['endMs']}", who, item["content"] + (" ✂" if item["interrupted"] else "")
-        )
-    console.print(table)
-
-
-def _show_latencies(console: Console, heard: Heard) -> None:
-    table = Table("measured at the caller's end of the wire", "ms", title="latencies", title_justify="left")
-    table.add_row("INVITE → 200", f"{heard.answer * 1000:.0f}")
-    for number, seconds in enumerate(heard.turns, 1):
-        table.add_row(f"turn {number}: caller's last sample → agent's first", f"{seconds * 1000:.0f}")
-    if heard.turns:
-        table.add_row("turns, median", f"{statistics.median(heard.turns) * 1000:.0f}")
-    if heard.interruption is not None:
-        table.add_row("interruption: caller's first sample → agent silent", f"{heard.interruption * 1000:.0f}")
-    console.print(table)
-
-
-def _show_hook(console: Console, hook: Received | None) -> None:
-    if hook is not None:
-        text = json.dumps(hook.payload, indent=2, ensure_ascii=False)
-        console.print(
-            Panel(
-                escape(text),
-                title=f"webhook {hook.webhook_id}, signature {'verified' if hook.verified else 'WRONG'}",
-                title_align="left",
-            )
-        )
-
-
-def _show_checks(console: Console, checks: list[Check]) -> bool:
-    table = Table("", "promise", "found", title="verdict", title_justify="left")
-    for check in checks:
-        table.add_row("[green]✓[/]" if check.kept else "[red]✗[/]", check.what, check.found)
-    console.print(table)
-    return all(check.kept for check in checks)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from inference.tts.espeak import EspeakEngine, say_pcm
 from media.frames import Pcm
-from sipserver.demo.line import Line, Spoken
+from sipserver.demo.line import Line, SilentLine, Spoken
 from sipserver.demo.phone import Phone, PhoneCall
 
 CALLER_NUMBER = "+12025550123"
@@ -23,7 +23,10 @@ Say = Callable[[str], Awaitable[Pcm]]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What was measured at the caller's end of a call. Seconds, except where the name says otherwise."""
+    """What was measured at the telephone's end of a call. Seconds, except where the name says otherwise.
+
+    `answer`: from the INVITE to its 200; for a call that the server placed, from `POST /v1/calls` to the INVITE.
+    """
 
     answer: float
     turns: tuple[float, ...]
@@ -78,20 +81,24 @@ async def inbound(phone: Phone, server: tuple[str, int], say: Say, on_line: Call
         await line.agent_ends(PATIENCE)
         await line.say(goodbye)
         ended_by = await call.until_ended(HANG_UP_SECONDS)
-        return _heard(call, ended_by, cut)
+        return _heard(call, call.answer_seconds, ended_by, cut)
     finally:
         await call.close()
 
 
-async def outbound(phone: Phone, say: Say, on_line: Callable[[PhoneCall], None]) -> Heard:
-    """Take the reminder's call and say yes. Raises SilentLine, TimeoutError."""
-    yes = await say(OUTBOUND)
-    call = await phone.take(PATIENCE)
+async def outbound(phone: Phone, yes: Pcm, ordered: float, on_line: Callable[[PhoneCall], None]) -> Heard:
+    """Take the reminder's call and say yes. `ordered`: the loop's time at which it was asked for. Raises SilentLine."""
+    try:
+        leg = await phone.incoming(PATIENCE)
+    except TimeoutError:
+        raise SilentLine(f"the telephone did not ring within {PATIENCE:g} s") from None
+    rang = asyncio.get_running_loop().time()
+    call = phone.answer(leg)
     on_line(call)
     try:
         await call.line.agent_ends(PATIENCE)
         await call.line.say(yes)
-        return _heard(call, await call.until_ended(HANG_UP_SECONDS), None)
+        return _heard(call, rang - ordered, await call.until_ended(HANG_UP_SECONDS), None)
     finally:
         await call.close()
 
@@ -113,10 +120,10 @@ async def _speaks_for(line: Line, seconds: float) -> None:
     await asyncio.sleep(max(0.0, began + seconds - asyncio.get_running_loop().time()))
 
 
-def _heard(call: PhoneCall, ended_by: str, cut: Spoken | None) -> Heard:
+def _heard(call: PhoneCall, answer: float, ended_by: str, cut: Spoken | None) -> Heard:
     line = call.line
     return Heard(
-        answer=call.answer_seconds,
+        answer=answer,
         turns=tuple(_turns(line)),
         interruption=_stopped_after(line, cut) if cut else None,
         packets=line.received.packets,
@@ -128,10 +135,9 @@ def _heard(call: PhoneCall, ended_by: str, cut: Spoken | None) -> Heard:
 
 def _turns(line: Line) -> list[float]:
     """From the last sample of each thing the caller said to the first of the agent's answer."""
-    starts = [spoken.start for spoken in line.agent_spoke]
     latencies = []
     for spoken in line.spoken:
-        answers = [start for start in starts if start >= spoken.end]
+        answers = [start for start in line.agent_began if start >= spoken.end]
         if answers:
             latencies.append(min(answers) - spoken.end)
     return latencies
