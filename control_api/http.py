@@ -11,6 +11,11 @@ import uvicorn
 from starlette.types import ASGIApp
 
 
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection may be idle. Longer than clients keep theirs (httpx: 5 s), so that it is they who close it: a request
+that is sent while we close would get no answer."""
+
+
 class _Quiet(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -41,6 +46,7 @@ class HttpServer:
             access_log=False,
             lifespan="off",
             server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=int(grace),
         )
         self._server = _Quiet(config)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from control_api.http import HttpServer, listen
+from control_api.http import KEEP_ALIVE_SECONDS, HttpServer, listen
 
 
 async def _hello(request: Request) -> PlainTextResponse:
@@ -42,3 +42,9 @@ def test_a_port_in_use_is_named() -> None:
     with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"):
         listen("127.0.0.1", port)
     taken.close()
+
+
+def test_clients_close_idle_connections_before_the_server_does() -> None:
+    theirs = httpx.Limits().keepalive_expiry
+    assert theirs is not None
+    assert theirs < KEEP_ALIVE_SECONDS
