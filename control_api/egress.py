@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import httpx
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?")
 MAX_ANSWER = 64 * 1024
+
+_EMBEDDING = tuple(ipaddress.IPv6Network(block) for block in ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96"))
+"""Blocks whose last 32 bits are an IPv4 address: compatible, translated (RFC 2765), NAT64."""
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+"""RFC 8215: where the IPv4 address stands in it is the network's own affair."""
 
 
 class EgressRefused(Exception):
@@ -54,18 +60,23 @@ class EgressPolicy:
     def check_url(self, url: str) -> str | None:
         """The sentence that refuses a URL as it stands (before its name is resolved); None when it may be tried."""
         try:
-            parts = urlsplit(url)
-            host, _ = parts.hostname, parts.port
-        except ValueError:
+            # Read by the one who will send to it: a second parser might find another host in it.
+            target = httpx.URL(url)
+            name = target.raw_host.decode("ascii")
+            name.encode("idna")
+        except (httpx.InvalidURL, UnicodeError):
             return "must be a URL"
-        if not host or parts.scheme not in ("https", "http"):
+        if target.scheme not in ("https", "http"):
             return "must be an https URL"
-        if parts.username or parts.password:
+        host, port = target.host, target.port
+        if (_literal(name) is None and _NAME.fullmatch(name) is None) or (port is not None and not 0 < port < 65536):
+            return "must be a URL with a host name or an address"
+        if target.userinfo:
             return "must not carry credentials"
         literal = _literal(host)
         if literal is not None:
-            return self._judge(literal, host, parts.scheme)
-        if parts.scheme == "http" and host.lower() not in self._hosts and not self._networks:
+            return self._judge(literal, host, target.scheme)
+        if target.scheme == "http" and host.lower() not in self._hosts and not self._networks:
             return "must be an https URL; http only to what the setting egress.allow names"
         return None
 
@@ -78,12 +89,11 @@ class EgressPolicy:
         return addresses[0]
 
     def _judge(self, address: Address, host: str, scheme: str) -> str | None:
-        mapped = getattr(address, "ipv4_mapped", None)
-        address = mapped or address
+        address = _inner(address)
         named = host.lower().rstrip(".") in self._hosts or any(address in network for network in self._networks)
         if named:
             return None
-        if not address.is_global or address.is_multicast:
+        if not address.is_global or address.is_multicast or address.is_reserved or _is_local(address):
             return "is a private address; the setting egress.allow must name it"
         return None if scheme == "https" else "must be an https URL; http only to what the setting egress.allow names"
 
@@ -94,9 +104,9 @@ class Egress:
     def __init__(self, policy: EgressPolicy, timeout: float = 15.0) -> None:
         self._policy = policy
         self._timeout = timeout
-        self._client = httpx.AsyncClient(
-            timeout=timeout, follow_redirects=False, trust_env=False, limits=httpx.Limits(max_connections=50)
-        )
+        # No connection is kept: the pool knows them by address, and would send for one name over what was verified for another.
+        limits = httpx.Limits(max_connections=50, max_keepalive_connections=0)
+        self._client = httpx.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=False, limits=limits)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """POST `body`. Raises EgressRefused, or EgressFailed when nothing came back in time."""
@@ -110,7 +120,7 @@ class Egress:
                 return await self._send(target, address, body, headers)
         except TimeoutError:
             raise EgressFailed(f"no answer within {self._timeout:g} s") from None
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, OSError, UnicodeError) as error:
             raise EgressFailed(f"{type(error).__name__}: {error}") from None
 
     async def _send(self, target: httpx.URL, address: Address, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -130,6 +140,20 @@ class Egress:
     async def aclose(self) -> None:
         """Close connections."""
         await self._client.aclose()
+
+
+def _is_local(address: Address) -> bool:
+    return isinstance(address, ipaddress.IPv6Address) and (address.is_site_local or address in _LOCAL_NAT64)
+
+
+def _inner(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one leads to through a mapping, NAT64 (RFC 6052) or a tunnel; else the address itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    inner = address.ipv4_mapped or address.sixtofour
+    if inner is None and any(address in network for network in _EMBEDDING):
+        inner = ipaddress.IPv4Address(address.packed[-4:])
+    return inner or address
 
 
 def _literal(host: str) -> Address | None:

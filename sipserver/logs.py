@@ -16,7 +16,10 @@ def configure(level: Literal["debug", "info", "warning", "error"], form: Literal
     renderer = (
         structlog.processors.JSONRenderer()
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # The default prints every local variable of a traceback: passwords, numbers, what callers say.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[

@@ -30,6 +30,8 @@ Statements = Callable[[AsyncConnection], Awaitable[T]]
 GROUP = 50
 QUEUE = 2000
 READERS = 4
+HIDE_PARAMETERS = True
+"""An error's text goes into logs; what was to be written (numbers, words, sealed secrets) does not belong there."""
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000")
 
 UNUSABLE = ("disk is full", "disk I/O error", "readonly database", "malformed", "unable to open")
@@ -106,6 +108,8 @@ class Store:
 
     def failure(self) -> str | None:
         """None while writes succeed; else the sentence that says why the disk does not take them."""
+        if not self._writing:
+            return "The database's writer has stopped."
         return self._failure
 
     async def close(self) -> None:
@@ -170,7 +174,9 @@ def _disk_failure(error: Exception) -> str | None:
 
 
 def _readers(database: Path) -> AsyncEngine:
-    engine = create_async_engine(f"sqlite+aiosqlite:///{database}", pool_size=READERS, max_overflow=0)
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{database}", pool_size=READERS, max_overflow=0, hide_parameters=HIDE_PARAMETERS
+    )
     _prepare(engine.sync_engine, "BEGIN", (*PRAGMAS, "query_only=ON"))
     return engine
 
@@ -178,7 +184,11 @@ def _readers(database: Path) -> AsyncEngine:
 def _writer(database: Path) -> sa.Engine:
     """One connection, used by the writer's thread alone (and closed by another, when that thread is gone)."""
     engine = sa.create_engine(
-        f"sqlite:///{database}", pool_size=1, max_overflow=0, connect_args={"check_same_thread": False}
+        f"sqlite:///{database}",
+        pool_size=1,
+        max_overflow=0,
+        connect_args={"check_same_thread": False},
+        hide_parameters=HIDE_PARAMETERS,
     )
     _prepare(engine, "BEGIN IMMEDIATE", PRAGMAS)
     return engine

@@ -21,6 +21,19 @@ NOTHING = EgressPolicy([])
         "https://169.254.169.254/latest/meta-data",
         "https://[::1]/x",
         "https://[::ffff:127.0.0.1]/x",
+        "https://[::127.0.0.1]/x",
+        "https://[::ffff:0:127.0.0.1]/x",
+        "https://[64:ff9b::10.0.0.1]/x",
+        "https://[64:ff9b:1::1]/x",
+        "https://[2002:7f00:1::]/x",
+        "https://[fec0::1]/x",
+        "https://[fe80::1%25eth0]/x",
+        "https://240.0.0.1/x",
+        "https://exa mple.com/x",
+        "https://example.com:0/x",
+        "https:///x",
+        f"https://{'a' * 64}.example/x",
+        "https://example.com\n/x",
         "https://0.0.0.0/x",
         "http://example.com/x",
         "ftp://example.com/x",
@@ -36,6 +49,22 @@ def test_these_are_refused_as_they_stand(url: str) -> None:
 def test_public_https_passes() -> None:
     assert NOTHING.check_url("https://example.com/hook?x=1") is None
     assert NOTHING.check_url("https://93.184.216.34/hook") is None
+    assert NOTHING.check_url("https://m\u00fcnchen.example/hook") is None
+    assert NOTHING.check_url("https://[64:ff9b::93.184.216.34]/hook") is None
+    assert NOTHING.check_url("https://[2606:2800:220:1::1]:8443/hook") is None
+
+
+@pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.1", "localhost"])
+def test_other_ways_to_write_this_machine_are_found_out_when_they_are_resolved(host: str) -> None:
+    async def run() -> None:
+        egress = Egress(NOTHING)
+        try:
+            with pytest.raises((EgressRefused, EgressFailed)):
+                await egress.post(f"https://{host}:1/", b"", {})
+        finally:
+            await egress.aclose()
+
+    asyncio.run(run())
 
 
 def test_a_name_is_refused_when_any_of_its_addresses_is_private() -> None:
