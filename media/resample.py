@@ -1,11 +1,8 @@
-"""Sample rates: the line's 8 kHz to the ear's 16 kHz for all calls at once, and whole utterances from one rate to another."""
+"""Sample rates: the line's 8 kHz to the ear's 16 kHz, for all calls at once."""
 
 from __future__ import annotations
 
-from math import gcd
-
 import numpy as np
-import scipy.signal
 from numpy.typing import NDArray
 
 from media.frames import LINE_SAMPLES, Pcm
@@ -91,17 +88,3 @@ class Up8to16:
             self._last[rows] = last
         else:
             self._last[rows[heard]] = last[heard]
-
-
-def resample(pcm: Pcm, from_rate: int, to_rate: int) -> Pcm:
-    """A whole utterance at another rate. pcm: int16, (n,); rates in Hz. Returns int16, (ceil(n · to_rate / from_rate),).
-
-    For speech that is made in one piece; it sees the whole signal and adds no delay. Raises ValueError for rates below 1.
-    """
-    if from_rate < 1 or to_rate < 1:
-        raise ValueError(f"cannot resample from {from_rate} Hz to {to_rate} Hz")
-    if from_rate == to_rate or not len(pcm):
-        return pcm.copy()
-    common = gcd(from_rate, to_rate)
-    wide = scipy.signal.resample_poly(pcm.astype(np.float32), to_rate // common, from_rate // common)
-    return np.asarray(np.rint(np.clip(wide, -32768, 32767)), np.int16)
