@@ -125,11 +125,14 @@ class Engine:
             self._tell(EventKind.RESUMED, row, self._calls.position(row, tick), self._mouth.played(row))
 
     def _watch(self, tick: int) -> None:
-        """Tell of peers that have fallen silent without a word, once for each silence."""
+        """Tell of peers that have fallen silent without a word, once for each silence.
+
+        Who has put us on hold (`sendonly`, RFC 3264 section 8.4) may play music to us, and many send nothing: that is no silence.
+        """
         calls = self._calls
         if not self._timeout_ticks:
             return
-        silent = calls.connected & calls.hearing & (tick - calls.last_heard >= self._timeout_ticks)
+        silent = calls.hearing & calls.sending & (tick - calls.last_heard >= self._timeout_ticks)
         for row in np.flatnonzero(silent & ~calls.timed_out).tolist():
             self._tell(EventKind.MEDIA_TIMEOUT, row, calls.position(row, tick))
         np.copyto(calls.timed_out, silent)

@@ -37,7 +37,8 @@ class MediaLink:
         self._closing: set[RowCallMedia] = set()
         self._generation = itertools.count(1)
         self._token = itertools.count(1)
-        self._asked: dict[int, asyncio.Future[int]] = {}
+        self._asked: dict[int, tuple[int, asyncio.Future[int]]] = {}
+        """By token: the generation that asked, and its answer."""
 
     def free(self) -> int:
         """How many more calls this process takes."""
@@ -84,7 +85,7 @@ class MediaLink:
             return REFUSED
         token = next(self._token)
         answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._asked[token] = answer
+        self._asked[token] = command.generation, answer
         try:
             self.send(command._replace(token=token))
             return await answer
@@ -114,9 +115,6 @@ class MediaLink:
             return
         self.wake()
         self.failed = reason
-        for answer in self._asked.values():
-            if not answer.done():
-                answer.set_result(REFUSED)
         for call in list(self._calls.values()):
             call.fail(reason)
             self._finish(call)
@@ -124,9 +122,7 @@ class MediaLink:
     def _deliver(self, event: Event) -> None:
         call = self._calls.get(event.row)
         if event.kind == EventKind.ACK and event.a > 0:
-            answer = self._asked.get(event.a)
-            if answer is not None and not answer.done():
-                answer.set_result(event.b)
+            self._answer(event.a, event.b)
         elif call is None or call.generation != event.generation:
             return
         elif event.kind == EventKind.ACK:
@@ -134,9 +130,21 @@ class MediaLink:
         else:
             call.take(event)
 
+    def _answer(self, token: int, result: int) -> None:
+        """Answer whoever asked; one that has given up is there no more."""
+        _, answer = self._asked.get(token, (0, None))
+        if answer is not None and not answer.done():
+            answer.set_result(result)
+
     def _finish(self, call: RowCallMedia) -> None:
-        """The tick has let go of the row: complete the recording, then the row is free."""
+        """The tick has let go of the row: complete the recording, then the row is free.
+
+        What was asked and not answered never will be (keys that had not left): it is refused.
+        """
         call.end()
+        for token, (generation, _) in self._asked.items():
+            if generation == call.generation:
+                self._answer(token, REFUSED)
         if call.recording is None:
             self._release(call)
             return

@@ -113,7 +113,7 @@ class Reports:
 
     def _send(self, row: int, tick: int, last: list[RtcpPacket]) -> None:
         address = self._calls.remote_control[row]
-        if address is None or address[1] == 0:
+        if address is None:
             return
         description = SourceDescription.of(self._sender.ssrc(row), self._name[row])
         packets: list[RtcpPacket] = [self._report(row, tick), description, *last]

@@ -13,6 +13,7 @@ Longs = NDArray[np.int64]
 Rows = NDArray[np.intp]
 
 NEVER = -1
+_HIGHEST_PORT = 65535
 _HEARING = (Direction.SENDRECV, Direction.RECVONLY)
 _SENDING = (Direction.SENDRECV, Direction.SENDONLY)
 
@@ -38,7 +39,7 @@ class CallRows:
         self.recording = np.zeros(rows, np.bool_)
         """The recording takes what is heard and said; off, it gets silence."""
         self.last_heard = np.zeros(rows, np.int64)
-        """The tick at which the last packet came, or at which hearing began."""
+        """The tick at which the last packet came, or from which on packets are to come."""
         self.timed_out = np.zeros(rows, np.bool_)
         self.reachable = np.zeros(rows, np.bool_)
         """`remote` is known."""
@@ -61,10 +62,9 @@ class CallRows:
         if not self.connected[row]:
             self.connected[row] = True
             self.origin[row] = tick
-        hearing = direction in _HEARING
-        if hearing and not self.hearing[row]:
+        if direction is Direction.SENDRECV and not (self.hearing[row] and self.sending[row]):
             self.last_heard[row] = tick
-        self.hearing[row] = hearing
+        self.hearing[row] = direction in _HEARING
         self.sending[row] = direction in _SENDING
         self.format[row] = fmt
         self.payload_type[row] = fmt.payload_type
@@ -72,9 +72,9 @@ class CallRows:
         self.spacing[row] = {40: 2, 60: 3}.get(fmt.ptime, 1)
 
     def set_remote(self, row: int, remote: Address | None, control: Address | None) -> None:
-        """Where RTP and RTCP go; None while that is not known."""
-        self.remote[row], self.remote_control[row] = remote, control
-        self.reachable[row] = remote is not None
+        """Where RTP and RTCP go; None while that is not known, or where it has no such port."""
+        self.remote[row], self.remote_control[row] = _with_port(remote), _with_port(control)
+        self.reachable[row] = self.remote[row] is not None
 
     def close_row(self, row: int) -> None:
         """CLOSE: nobody's row."""
@@ -86,3 +86,8 @@ class CallRows:
     def position(self, row: int, tick: int) -> int:
         """The row's position at a tick; 0 before it is connected."""
         return (tick - int(self.origin[row])) * LINE_SAMPLES if self.connected[row] else 0
+
+
+def _with_port(address: Address | None) -> Address | None:
+    """The address, if one can send there. The port after 65535, where RTCP would be, does not exist."""
+    return address if address is not None and 0 < address[1] <= _HIGHEST_PORT else None

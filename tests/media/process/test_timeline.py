@@ -356,6 +356,25 @@ def test_a_peer_behind_a_nat_is_learnt_by_five_packets_and_answered_there() -> N
     on_a_line(test)
 
 
+def test_a_peer_on_the_last_port_has_no_rtcp_and_does_no_harm() -> None:
+    async def test(line: Line) -> None:
+        real = ("198.51.100.7", 65535)
+        for _ in range(8):
+            line.deliver(line.packet(VOICE), real)
+            await line.tick()
+        await line.say(VOICE, 500)
+        assert line.control == []
+        await line.plane.during(line.call.connect(RtpRemote("192.0.2.50", 65535), FORMAT))
+        assert line.plane.take_sent()[-1].address == ("192.0.2.50", 65535)
+        await line.tick(500)
+        await line.plane.during(line.call.connect(RtpRemote("192.0.2.50", 70000), FORMAT))
+        line.plane.take_sent()
+        await line.plane.tick(5)
+        assert line.plane.take_sent() == []
+
+    on_a_line(test)
+
+
 # -- keys -------------------------------------------------------------------------------------------------------------
 
 
@@ -396,6 +415,16 @@ def test_digits_leave_as_events_in_place_of_audio_and_the_call_waits_for_the_las
     on_a_line(test)
 
 
+def test_whoever_waits_for_keys_learns_that_the_call_is_over() -> None:
+    async def test(line: Line) -> None:
+        keys = asyncio.ensure_future(line.call.send_digits("123"))
+        await line.tick(3)
+        await line.plane.during(line.call.close())
+        await asyncio.wait_for(keys, 1)
+
+    on_a_line(test)
+
+
 # -- time-out, reports, the end ------------------------------------------------------------------------------------------
 
 
@@ -412,6 +441,13 @@ def test_silence_of_the_peer_is_told_once_and_never_on_hold() -> None:
         await line.tick(40)
         assert len(line.of(MediaTimeout)) == 1
         await line.tick(20)
+        assert len(line.of(MediaTimeout)) == 2
+        # A peer that has put us on hold need not play music to us.
+        await line.say(0, 2)
+        await line.connect(Direction.RECVONLY)
+        await line.tick(100)
+        await line.connect(Direction.SENDRECV)
+        await line.tick(40)
         assert len(line.of(MediaTimeout)) == 2
 
     on_a_line(test, timeout_s=1.0)
