@@ -54,7 +54,10 @@ def open_box(master_key: Path) -> SecretBox:
     """The box of a data folder; at the first start its key is made. Raises SecretsUnreadable, OSError."""
     if not master_key.exists():
         _make_key(master_key)
-    return SecretBox(master_key.read_bytes().split())
+    try:
+        return SecretBox(master_key.read_bytes().split())
+    except SecretsUnreadable as error:
+        raise SecretsUnreadable(f"{master_key}: {error}") from None
 
 
 def _make_key(path: Path) -> None:

@@ -22,7 +22,7 @@ class Bound:
 
 
 def bind(host: str, port: int, transports: Sequence[Literal["udp", "tcp"]]) -> Bound:
-    """Bind all of them to one port; port 0 finds one that all can have. Raises OSError."""
+    """Bind all of them to one port; port 0 finds one that all can have. Raises OSError, which names the address."""
     for _ in range(_TRIES):
         try:
             return _bind(host, port, transports)
@@ -68,7 +68,8 @@ def _open(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setblocking(False)
         sock.bind(address)
-    except OSError:
+    except OSError as error:
         sock.close()
-        raise
+        name = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
+        raise OSError(error.errno, f"cannot listen on {host}:{port} ({name}): {error.strerror}") from None
     return sock

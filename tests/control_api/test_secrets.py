@@ -52,7 +52,7 @@ def test_a_damaged_master_key_is_told(tmp_path: Path) -> None:
     place = folder(tmp_path)
     for content in (b"", b"not a key\n"):
         place.master_key.write_bytes(content)
-        with pytest.raises(SecretsUnreadable):
+        with pytest.raises(SecretsUnreadable, match=str(place.master_key)):
             open_box(place.master_key)
 
 
