@@ -14,6 +14,8 @@ help:
 	@echo "make test    every test, with the real SIP peers where this is root"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make bench   the media plane's figures"
+	@echo "make wheel   the package, in dist/"
+	@echo "make clean   removes what these made, the environment too"
 
 setup: $(READY)
 
@@ -48,7 +50,7 @@ bench: setup
 	$(BIN)/antiphon bench media
 
 wheel: setup
-	$(BIN)/python -m build --wheel --outdir dist
+	$(BIN)/hatchling build --target wheel --directory dist
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

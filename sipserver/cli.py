@@ -56,7 +56,9 @@ def serve(
     ] = None,
     rtp_ports: Annotated[
         str | None,
-        typer.Option("--rtp-ports", metavar="FIRST-LAST", help="The ports of RTP, such as 20000-29999; two for a call."),
+        typer.Option(
+            "--rtp-ports", metavar="FIRST-LAST", help="The ports of RTP, such as 20000-29999; two for a call."
+        ),
     ] = None,
     config: ConfigFile = None,
 ) -> None:
@@ -134,5 +136,3 @@ def openapi() -> None:
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
-
-
