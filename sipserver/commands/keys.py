@@ -13,6 +13,9 @@ from sipserver.commands.common import ConfigFile, DataDir, data_folder, fail
 app = typer.Typer(help="API keys of the data folder.", no_args_is_help=True)
 
 
+MAX_NAME = 255
+
+
 class Scope(StrEnum):
     """What a key opens; each holds the ones before it."""
 
@@ -31,6 +34,8 @@ def create(
     config: ConfigFile = None,
 ) -> None:
     """Make a key and print it, alone, on stdout. It is kept nowhere: this is the only time it is shown."""
+    if not 1 <= len(name.strip()) <= MAX_NAME:
+        raise fail(f"--name: must be 1 to {MAX_NAME} characters")
     with data_folder(config, data_dir) as folder:
         from control_api.admin import create_key
 
