@@ -10,7 +10,6 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-
 KEEP_ALIVE_SECONDS = 75
 """How long a connection may be idle. Longer than clients keep theirs (httpx: 5 s), so that it is they who close it: a request
 that is sent while we close would get no answer."""

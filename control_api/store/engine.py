@@ -34,6 +34,9 @@ HIDE_PARAMETERS = True
 """An error's text goes into logs; what was to be written (numbers, words, sealed secrets) does not belong there."""
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000")
 
+PROBE_SECONDS = 1.0
+"""How often a disk that has refused a write is tried again."""
+
 UNUSABLE = ("disk is full", "disk I/O error", "readonly database", "malformed", "unable to open")
 """What SQLite says when it is not the statement's fault but the disk's."""
 
@@ -73,6 +76,8 @@ class Store:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._queue: asyncio.Queue[_Write] = asyncio.Queue(maxsize=QUEUE)
         self._failure: str | None = None
+        self._usable = asyncio.Event()
+        self._usable.set()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
         self._writing = True
@@ -112,6 +117,10 @@ class Store:
             return "The database's writer has stopped."
         return self._failure
 
+    async def usable(self) -> None:
+        """Until the disk takes writes: at once while it does."""
+        await self._usable.wait()
+
     async def close(self) -> None:
         """Write what is queued, stop the writer and end the driver's threads. Idempotent."""
         if self._closed:
@@ -129,24 +138,49 @@ class Store:
         loop = asyncio.get_running_loop()
         try:
             while True:
-                group = [await self._queue.get()]
+                group = [await self._next()]
                 while len(group) < size and not self._queue.empty():
                     group.append(self._queue.get_nowait())
                 outcomes = await loop.run_in_executor(self._thread, _commit, self._writer, group)
+                if self._failure is not None and any(outcome.error is None for outcome in outcomes):
+                    await self._probe()
                 self._tell(group, outcomes)
         finally:
             self._writing = False
             self._refuse_queued()
 
+    async def _next(self) -> _Write:
+        """The next write. While there is none, a disk that has refused one is tried again."""
+        while self._failure is not None:
+            try:
+                async with asyncio.timeout(PROBE_SECONDS):
+                    return await self._queue.get()
+            except TimeoutError:
+                await self._probe()
+        return await self._queue.get()
+
+    async def _probe(self) -> None:
+        """Only a write that changes a page tells that there is room: the claim of a job where there is none changes nothing."""
+        loop = asyncio.get_running_loop()
+        (outcome,) = await loop.run_in_executor(self._thread, _commit, self._writer, [_Write(_touch)])
+        if outcome.error is None:
+            self._failure = None
+            self._usable.set()
+
     def _tell(self, group: Sequence[_Write], outcomes: Sequence[_Outcome]) -> None:
         for write, outcome in zip(group, outcomes, strict=True):
             if outcome.error is None:
-                self._failure = None
                 write.succeed(outcome.result)
             else:
-                self._failure = _disk_failure(outcome.error) or self._failure
+                self._note(outcome.error)
                 write.fail(outcome.error)
             self._queue.task_done()
+
+    def _note(self, error: Exception) -> None:
+        failure = _disk_failure(error)
+        if failure is not None:
+            self._failure = failure
+            self._usable.clear()
 
     def _refuse_queued(self) -> None:
         """Nobody waits for ever for a writer that is gone."""
@@ -164,6 +198,11 @@ def _commit(writer: sa.Engine, group: Sequence[_Write]) -> list[_Outcome]:
         if len(group) == 1:
             return [_Outcome(None, error)]
     return [outcome for write in group for outcome in _commit(writer, [write])]
+
+
+async def _touch(connection: AsyncConnection) -> None:
+    """The smallest change of the file: its header, written anew as it is."""
+    await connection.exec_driver_sql("PRAGMA user_version = 0")
 
 
 def _disk_failure(error: Exception) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -166,6 +167,33 @@ def test_a_full_disk_is_told_and_forgotten_when_there_is_room_again(tmp_path: Pa
         await store.write(lambda connection: pages(connection, 1_000_000))
         await store.write(fill)
         assert store.failure() is None
+
+    with_store(tmp_path, test)
+
+
+def test_an_idle_store_finds_out_by_itself_that_there_is_room_again(tmp_path: Path) -> None:
+    """The limit on the size of files stops the write-ahead log as a full disk does."""
+
+    async def nothing(connection: AsyncConnection) -> None:
+        await connection.execute(sa.text("UPDATE organizations SET name = '' WHERE id = 'nobody'"))
+
+    async def test(store: Store) -> None:
+        await store.write(adding("a"))
+        await store.usable()
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "antiphon.db-wal").stat().st_size, before[1]))
+        try:
+            with pytest.raises(sa.exc.OperationalError):
+                await store.write(adding("b"))
+            # A write that changes nothing succeeds on any disk, and proves nothing.
+            await store.write(nothing)
+            assert str(store.failure()).startswith("The database cannot be written: ")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        async with asyncio.timeout(5):
+            await store.usable()
+        assert store.failure() is None
+        await store.write(adding("b"))
 
     with_store(tmp_path, test)
 
