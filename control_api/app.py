@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -60,6 +61,9 @@ def _endpoint(operation: Operation, services: Services) -> Endpoint:
             return error.response()
         except StoreClosed:
             return busy("The node is going down.", 10).response()
+        except SQLAlchemyError as error:
+            failure = services.store.failure()
+            return _defect(request, error) if failure is None else busy(failure, 10).response()
         except Exception as error:  # noqa: BLE001  the edge of a request: it is answered, the server goes on
             return _defect(request, error)
 
