@@ -255,6 +255,7 @@ class RowCallMedia:
             mos=mos / 1000 if mos else None,
             codec=self._codec.value,
             duration_samples=int(counters.frontier[row]),
+            problem=self.recording.problem if self.recording is not None else None,
         )
 
     async def _change(self) -> None:

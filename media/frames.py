@@ -164,7 +164,10 @@ class MediaFailed(MediaEvent):
 
 @dataclass(frozen=True, slots=True)
 class MediaReport:
-    """What a call's media came to. Losses are of packets received; `mos` by the E-model (ITU-T G.107)."""
+    """What a call's media came to. Losses are of packets received; `mos` by the E-model (ITU-T G.107).
+
+    `problem` says why the recording is not whole, None where it is.
+    """
 
     packets_sent: int
     packets_received: int
@@ -174,6 +177,7 @@ class MediaReport:
     mos: float | None
     codec: str
     duration_samples: int
+    problem: str | None = None
 
 
 class MediaUnavailable(Exception):
