@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from control_api.backlog import Backlog
 from control_api.live import LiveEvents
 from control_api.store import calls, outbox, transcripts
 from control_api.store.calls import CallRow
@@ -27,12 +28,16 @@ from sipserver.protocols import (
 )
 
 MEBIBYTE = 1024 * 1024
+LOOK_AGAIN = 1_000_000
+"""Microseconds for which a look at the disk holds: it is asked for every INVITE."""
 
 log = structlog.get_logger(__name__)
 
 
 class StoredCallLog:
-    """Writes what happens in calls, and shows it after it is written: `status`, `utterance` and `problem` events come from here.
+    """Writes what happens in calls, and shows it: `status`, `utterance` and `problem` events come from here.
+
+    What happens in a call that is there already and cannot be written because the disk fails waits in memory until it can.
 
     `on_jobs` is called when a call's end has put jobs into the queue.
     """
@@ -48,12 +53,15 @@ class StoredCallLog:
         on_jobs: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
+        self._backlog = Backlog(store)
         self._live = live
         self._recordings = recordings
         self._node = node
         self._now = now
         self._min_free = min_free_mb * MEBIBYTE
         self._on_jobs = on_jobs
+        self._looked_at = 0
+        self._disk_refusal: str | None = None
 
     async def begin(self, call: InboundCall) -> None:
         """Write an inbound call's row, status `ringing`."""
@@ -75,17 +83,23 @@ class StoredCallLog:
 
     async def ringing(self, call_id: str, sip_call_id: str, at: int) -> None:
         """An outbound call got its first 18x."""
-        if await self._store.write(lambda connection: calls.ringing(connection, call_id, sip_call_id)):
-            self._show_status(call_id, CallStatus.RINGING, None)
+        await self._backlog.write(
+            call_id,
+            lambda connection: calls.ringing(connection, call_id, sip_call_id),
+            lambda changed: self._show_change(changed, call_id, CallStatus.RINGING),
+        )
 
     async def answered(self, call_id: str, sip_call_id: str, at: int) -> None:
         """The call is `in_progress`; `at` is `startedAt`."""
-        if await self._store.write(lambda connection: calls.answered(connection, call_id, sip_call_id, at)):
-            self._show_status(call_id, CallStatus.IN_PROGRESS, None)
+        await self._backlog.write(
+            call_id,
+            lambda connection: calls.answered(connection, call_id, sip_call_id, at),
+            lambda changed: self._show_change(changed, call_id, CallStatus.IN_PROGRESS),
+        )
 
     async def utterance(self, call_id: str, item: Utterance) -> None:
         """Append to the transcript."""
-        await self._store.write(lambda connection: transcripts.append(connection, call_id, item))
+        await self._backlog.write(call_id, lambda connection: transcripts.append(connection, call_id, item))
         self.publish(
             call_id,
             LiveEvent(
@@ -102,18 +116,29 @@ class StoredCallLog:
 
     async def captured(self, call_id: str, values: Variables) -> None:
         """Keep what the conversation has learnt so far."""
-        await self._store.write(lambda connection: calls.merge_captured(connection, call_id, values))
+        await self._backlog.write(call_id, lambda connection: calls.merge_captured(connection, call_id, values))
 
     async def problem(self, call_id: str, problem: Problem) -> None:
         """Append to the call's problems."""
-        await self._store.write(lambda connection: transcripts.append_problem(connection, call_id, problem))
+        await self._backlog.write(call_id, lambda connection: transcripts.append_problem(connection, call_id, problem))
         self.publish(call_id, LiveEvent("problem", {"part": problem.part, "message": problem.message}))
 
     async def ended(self, call_id: str, end: CallEnd) -> None:
         """Make the call final, and queue what follows in the same transaction."""
         now = self._now()
-        if await self._store.write(lambda connection: end_call(connection, call_id, end, now)):
-            self._after_end(call_id, end)
+        await self._backlog.write(
+            call_id,
+            lambda connection: end_call(connection, call_id, end, now),
+            lambda row: None if row is None else self._after_end(call_id, end),
+        )
+
+    async def catch_up(self) -> None:
+        """Write what a failing disk did not take, whenever it takes it, until cancelled."""
+        await self._backlog.catch_up()
+
+    async def flush(self) -> None:
+        """Write what waits for the disk, as far as it takes it."""
+        await self._backlog.flush()
 
     async def cancel(self, call_id: str) -> bool:
         """End a call that waits to be placed, as `canceled`. False when it is being placed already, or is over."""
@@ -141,18 +166,28 @@ class StoredCallLog:
 
     def accepting(self) -> str | None:
         """None while calls can be kept; else the sentence that says why not."""
+        now = self._now()
+        if not 0 <= now - self._looked_at < LOOK_AGAIN:
+            self._looked_at, self._disk_refusal = now, self._look_at_disk()
+        return self._disk_refusal or self._store.failure()
+
+    def _look_at_disk(self) -> str | None:
         try:
             free = shutil.disk_usage(self._recordings).free
         except OSError as error:
             return f"The recordings' folder cannot be read: {error.strerror}."
         if free < self._min_free:
             return f"Only {free // MEBIBYTE} MiB of disk are free; recording.min_free_mb asks for more."
-        return self._store.failure()
+        return None
 
     def _after_end(self, call_id: str, end: CallEnd) -> None:
         self._show_status(call_id, end.status, end.reason)
         self._live.end(call_id)
         self._on_jobs()
+
+    def _show_change(self, changed: bool, call_id: str, status: CallStatus) -> None:
+        if changed:
+            self._show_status(call_id, status, None)
 
     def _show_status(self, call_id: str, status: CallStatus, reason: EndedReason | None) -> None:
         log.info("call status", call_id=call_id, status=status, reason=reason)
@@ -163,6 +198,8 @@ async def end_call(connection: AsyncConnection, call_id: str, end: CallEnd, now:
     """Make a call final in this transaction, jobs and webhook row with it; None when it was final before."""
     if end.conversation is not None and end.conversation.captured:
         await calls.merge_captured(connection, call_id, end.conversation.captured)
+    if end.media is not None and end.media.problem is not None:
+        await transcripts.append_problem(connection, call_id, Problem(end.at, "media", end.media.problem))
     row = await calls.end(connection, call_id, _columns(end))
     if row is not None:
         await outbox.after_end(connection, row, now)
@@ -178,6 +215,8 @@ def _columns(end: CallEnd) -> dict[str, Any]:
         "sip_reason": end.sip_reason,
         "quality": _quality(end.media) if end.media else None,
     }
+    if end.sip_call_id is not None:
+        columns["sip_call_id"] = end.sip_call_id
     if end.conversation is not None:
         columns["turn_count"] = end.conversation.turn_count
         columns["opt_out"] = end.conversation.opt_out

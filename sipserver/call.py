@@ -330,6 +330,7 @@ class Call:
             sip_reason=outcome.sip_reason,
             media=report,
             conversation=said,
+            sip_call_id=None if self._leg is None else self._leg.call_id,
         )
 
     # -- tools -------------------------------------------------------------------------------------------------------------

@@ -249,7 +249,10 @@ class ConversationEnd:
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
-    """The last word on a call; `CallLog.ended` writes it together with the jobs that follow (outbox)."""
+    """The last word on a call; `CallLog.ended` writes it together with the jobs that follow (outbox).
+
+    `sip_call_id` is None for a call that never became an INVITE.
+    """
 
     status: CallStatus
     reason: EndedReason
@@ -258,6 +261,7 @@ class CallEnd:
     sip_reason: str | None = None
     media: MediaReport | None = None
     conversation: ConversationEnd | None = None
+    sip_call_id: str | None = None
 
 
 class CallLog(Protocol):

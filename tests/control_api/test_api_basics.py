@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from control_api.calllog import LOOK_AGAIN
 from control_api.keytext import new_key
 from control_api.operations import OPERATIONS
 from tests.control_api.installation import VOICE, Installation, run
@@ -165,7 +166,8 @@ def test_readiness_lists_its_reasons(tmp_path: Path) -> None:
         async with made.client("nobody") as client:
             assert (await client.get("/readyz")).status_code == 503
             made.phone.free = 0
-            (made.folder.recordings).rmdir()
+            made.folder.recordings.rmdir()
+            made.clock.at += LOOK_AGAIN
             answer = await client.get("/readyz")
             assert (await client.get("/livez")).json() == {"status": "ok", "reasons": []}
         assert answer.json()["status"] == "unavailable"

@@ -125,7 +125,8 @@ def test_a_final_call_stays_as_it_is(tmp_path: Path) -> None:
     async def test(made: Installation) -> None:
         async with made.client() as client:
             call_id = (await add_call(client))["id"]
-            await made.log.ended(call_id, CallEnd(CallStatus.NO_ANSWER, EndedReason.NO_ANSWER, START, sip_code=480))
+            end = CallEnd(CallStatus.NO_ANSWER, EndedReason.NO_ANSWER, START, sip_code=480, sip_call_id="first@here")
+            await made.log.ended(call_id, end)
             before = (await client.get(f"/v1/calls/{call_id}")).json()["data"]
             await made.log.ringing(call_id, "a@b", START)
             await made.log.answered(call_id, "a@b", START)
@@ -135,6 +136,7 @@ def test_a_final_call_stays_as_it_is(tmp_path: Path) -> None:
             await made.log.ended(call_id, CallEnd(CallStatus.COMPLETED, EndedReason.ERROR, START))
             assert (await client.get(f"/v1/calls/{call_id}")).json()["data"] == before
         assert before["durationSeconds"] == 0
+        assert before["callSid"] == "first@here"
         assert [kind for kind, _ in await jobs_of(made, call_id)] == ["dial", "expire", "analyse"]
 
     run(tmp_path, test)

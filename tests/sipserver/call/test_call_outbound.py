@@ -108,7 +108,7 @@ def test_what_a_refusal_means(code: int, status: str, reason: str) -> None:
         await stage.done()
         assert stage.end("out") == (status, reason)
         end = stage.log.ends["out"]
-        assert (end.sip_code, end.sip_reason) == (code, "So it is")
+        assert (end.sip_code, end.sip_reason, end.sip_call_id) == (code, "So it is", "out-1")
         assert end.conversation is None
         assert stage.endpoint.legs[0].deeds == []
 
