@@ -48,7 +48,7 @@ class Calls:
 
     async def start(self) -> None:
         """Bind, and take calls from now on. Raises OSError."""
-        await self._endpoint.start(self.on_invite)
+        await self._endpoint.start(self.on_invite, self._capacity.is_full)
 
     async def on_invite(self, leg: Leg) -> None:
         """An inbound leg: refuse it, or see the call through to its end."""

@@ -51,6 +51,10 @@ class Capacity:
             return "The media plane has no free row."
         return self._accepting()
 
+    def is_full(self) -> bool:
+        """Whether the whole node takes no call now."""
+        return self.refusal() is not None
+
     def agent_is_full(self, agent_id: str) -> bool:
         """Whether the agent has all the calls that one agent may have."""
         return 0 < self._limits.max_calls_per_agent <= self._taken.of_agent(agent_id)

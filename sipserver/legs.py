@@ -127,8 +127,11 @@ class Guard(Protocol):
 class Endpoint(Protocol):
     """A SIP user agent: five methods."""
 
-    async def start(self, on_invite: Callable[[Leg], Awaitable[None]]) -> None:
-        """Bind, and call `on_invite` in a task of its own for each new inbound leg (100 has been sent). Raises OSError."""
+    async def start(self, on_invite: Callable[[Leg], Awaitable[None]], is_full: Callable[[], bool] = ...) -> None:
+        """Bind, and call `on_invite` in a task of its own for each new inbound leg (100 has been sent). Raises OSError.
+
+        While `is_full` says so, a new INVITE gets 503 before any state is made for it.
+        """
 
     def invite(self, invitation: Invitation) -> Leg:
         """Place a call; its events tell how it goes. Never raises for what the network does."""

@@ -62,6 +62,7 @@ class UserAgent:
         identity: Identity,
         guard: Guard,
         *,
+        is_full: Callable[[], bool] = lambda: False,
         tap: LadderTap | None = None,
         intervals: Intervals | None = None,
         limits: Limits | None = None,
@@ -73,6 +74,7 @@ class UserAgent:
         self.counters: Counter[str] = Counter()
         self.legs: set[AgentLeg] = set()
         self._guard = guard
+        self._is_full = is_full
         self._tap = tap
         self._limits = limits or Limits()
         self._dialogs: dict[DialogId, AgentLeg] = {}
@@ -246,7 +248,8 @@ class UserAgent:
             self._show("<", request)
         if refusal is not None:
             self._answer(request, source, refusal[0], refusal[1], ladder=leg is not None)
-        elif len(self.transactions) >= self._limits.transactions:
+        elif len(self.transactions) >= self._limits.transactions * (1 if leg is None else 2):
+            # Calls that are here keep room of their own: without their BYEs they would never end.
             self._overloaded(request, source)
         elif leg is not None:
             self._in_dialog(leg, request, source)
@@ -273,7 +276,7 @@ class UserAgent:
             self._answer(request, source, 481)
 
     def _invited(self, request: Request, source: Source) -> None:
-        if self.draining or len(self.legs) >= self._limits.legs:
+        if self.draining or len(self.legs) >= self._limits.legs or self._is_full():
             self._overloaded(request, source)
             return
         transaction = self.transactions.serve(request, self._reply_target(request, source), ladder=True)

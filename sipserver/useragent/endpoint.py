@@ -96,7 +96,7 @@ class SipEndpoint:
 
     # -- the five methods ---------------------------------------------------------------------------------------------
 
-    async def start(self, on_invite: OnInvite) -> None:
+    async def start(self, on_invite: OnInvite, is_full: Callable[[], bool] = lambda: False) -> None:
         """Bind and listen. Raises OSError."""
         loop = asyncio.get_running_loop()
         bound = bind(self.host, self.port, self._transports)
@@ -104,7 +104,9 @@ class SipEndpoint:
         self._on_invite = on_invite
         ports: dict[Transport, int] = dict.fromkeys(self._transports, bound.port)
         identity = Identity.make(self.advertised, ports, self._user_agent, self._random)
-        self._core = UserAgent(identity, self._guard, tap=self._tap, intervals=self._intervals, limits=self._limits)
+        self._core = UserAgent(
+            identity, self._guard, is_full=is_full, tap=self._tap, intervals=self._intervals, limits=self._limits
+        )
         if bound.udp is not None:
             self._udp = UdpTransport(loop, bound.udp, self._received, self._unreachable)
         if bound.tcp is not None:

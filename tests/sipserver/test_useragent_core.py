@@ -170,6 +170,50 @@ def test_answers_without_state_are_the_same_each_time() -> None:
 def test_one_call_too_many() -> None:
     script = Transcript(user_agent(limits=Limits(legs=1)))
     script.run("0 < INVITE branch=a\n0 > 100\n1 < INVITE branch=b cseq=5\n1 > 503 Retry-After=5")
+
+
+def test_calls_that_are_here_keep_room_for_their_requests() -> None:
+    """Without its BYE a call would stay for ever; and beyond all measure not even that is kept."""
+    script = Transcript(user_agent(limits=Limits(transactions=1)))
+    script.run(
+        """
+        0.000  <  INVITE branch=a
+        0.000  >  100
+        0.000  !  answer
+        0.000  >  200
+        0.100  <  ACK
+        0.100  *  Answered
+        0.200  <  OPTIONS cseq=2
+        0.200  >  200
+        0.300  <  OPTIONS cseq=3
+        0.300  >  503 Retry-After=5
+        """
+    )
+
+
+def test_a_full_node_says_so_before_there_is_any_state() -> None:
+    full = [False]
+    script = Transcript(user_agent(is_full=lambda: full[0]))
+    script.run("0 < INVITE branch=a\n0 > 100")
+    full[0] = True
+    script.run(
+        """
+        0.100  <  INVITE branch=b cseq=7 tag=other
+        0.100  >  503 Retry-After=5
+        0.110  <  ACK branch=b cseq=7 tag=other
+        0.200  <  INVITE branch=a
+        0.200  >  100
+        0.300  !  answer
+        0.300  >  200
+        0.400  <  ACK
+        0.400  *  Answered
+        0.500  <  BYE cseq=2
+        0.500  >  200
+        0.500  *  Ended bye
+        0.500  *  over
+        """
+    )
+    assert script.agent.counters == {"overload": 1, "stray": 1}
     assert script.agent.counters["overload"] == 1
 
 

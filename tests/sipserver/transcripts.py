@@ -49,10 +49,12 @@ def counting_random() -> Callable[[int], bytes]:
     return lambda size: next(numbers).to_bytes(size, "big") if size > 1 else bytes([next(numbers) % 256])
 
 
-def user_agent(guard: Guard | None = None, limits: Limits | None = None) -> UserAgent:
+def user_agent(
+    guard: Guard | None = None, limits: Limits | None = None, is_full: Callable[[], bool] = lambda: False
+) -> UserAgent:
     """A user agent at 192.0.2.1:5060."""
     identity = Identity.make("192.0.2.1", {"udp": 5060, "tcp": 5060}, "Test", counting_random())
-    return UserAgent(identity, guard or Everybody(), limits=limits)
+    return UserAgent(identity, guard or Everybody(), limits=limits, is_full=is_full)
 
 
 @dataclass

@@ -170,8 +170,11 @@ class FakeEndpoint:
         self.unwritable: MessageError | None = None
         self.on_leg: Callable[[FakeLeg], None] = lambda leg: None
 
-    async def start(self, on_invite: Callable[[Any], Awaitable[None]]) -> None:
+    async def start(
+        self, on_invite: Callable[[Any], Awaitable[None]], is_full: Callable[[], bool] = lambda: False
+    ) -> None:
         self.on_invite = on_invite
+        self.is_full = is_full
 
     def invite(self, invitation: Invitation) -> FakeLeg:
         if self.unwritable is not None:
