@@ -97,8 +97,9 @@ class TransactionLayer:
 def server_key(request: Request, method: str) -> Key:
     """What identifies a server transaction: branch and sent-by of the top Via; before RFC 3261, nearly everything."""
     via = request.via
-    if (via.branch or "").startswith(COOKIE):
-        return (via.branch, via.host.lower(), via.port, method)
+    branch = via.transaction_branch
+    if branch is not None:
+        return (branch, via.host.lower(), via.port, method)
     sender = (via.transport, via.host.lower(), via.port, via.branch)
     return (sender, request.uri, request.from_.tag, request.call_id, request.cseq.number, method)
 
