@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from sipserver.message import MessageError, Request, Response, SipUri
@@ -71,8 +72,12 @@ def summary_of(message: Request | Response) -> str:
     return f"{message.status} {masked(message.reason)}"
 
 
+@lru_cache(1024)
 def masked_uri(uri: str) -> str:
-    """The URI with its number masked, without password, headers and parameters, for those may carry either."""
+    """The URI with its number masked, without password, headers and parameters, for those may carry either.
+
+    A call's requests name few URIs many times; the latest are remembered.
+    """
     try:
         parsed = SipUri.parse(uri)
     except MessageError:

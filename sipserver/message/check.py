@@ -81,7 +81,7 @@ def discard(response: Response) -> str | None:
 
 def _check_fields(message: Request | Response) -> None:
     for name in _SINGLE:
-        if len(message.headers.lines(name)) > 1:
+        if message.headers.count(name) > 1:
             raise MessageError(f"There is more than one {name} header.")
     if not message.vias:
         raise MessageError("There is no via header.")

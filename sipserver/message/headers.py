@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar, cast
+from collections.abc import Iterable
+from typing import Any
 
 from sipserver.message.error import MessageError
 from sipserver.message.grammar import is_token, one_line, split_list
-
-T = TypeVar("T")
 
 COMPACT = {
     "a": "accept-contact",
@@ -51,8 +49,8 @@ _SPELLINGS = """
     Subscription-State Authorization Proxy-Authorization WWW-Authenticate Proxy-Authenticate Accept-Encoding
     Accept-Language Content-Disposition MIME-Version Warning Retry-After Allow-Events RSeq RAck User-to-User
     """
-KEYS = {spelling: spelling.lower() for spelling in _SPELLINGS.split()} | COMPACT
-"""Keys of the names as they are mostly written; `key_of` knows the rest."""
+KEYS = {name: spelling.lower() for spelling in _SPELLINGS.split() for name in (spelling, spelling.lower())} | COMPACT
+"""Keys of the names as they are mostly written, and as we look them up; `key_of` knows the rest."""
 
 _VIEWS = {"via": ("via", "vias"), "contact": ("contacts",)}
 """The typed views of a message that are not called like the key of their header."""
@@ -70,15 +68,16 @@ def key_of(name: str) -> str:
 class Headers:
     """Header fields in their order, names as written. Lookups ignore case and know the compact forms.
 
-    Typed views of a message (`Request.via` and so on) are kept here until their header changes.
+    `views` holds the typed views of a message (`Request.via` and so on) until their header changes: by the header's key, or by one
+    of `_VIEWS`.
     """
 
-    __slots__ = ("_index", "_lines", "_views")
+    __slots__ = ("_index", "_lines", "views")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self._lines: list[tuple[str, str]] = []
         self._index: dict[str, list[str]] = {}
-        self._views: dict[str, object] = {}
+        self.views: dict[str, Any] = {}
         for name, value in items:
             self.add(name, value)
 
@@ -86,7 +85,7 @@ class Headers:
     def of_lines(cls, lines: list[tuple[str, str]], index: dict[str, list[str]]) -> Headers:
         """From what the parser found: `index` holds the values of `lines` by key. Nothing is checked."""
         headers = cls.__new__(cls)
-        headers._lines, headers._index, headers._views = lines, index, {}
+        headers._lines, headers._index, headers.views = lines, index, {}
         return headers
 
     def get(self, name: str) -> str | None:
@@ -111,6 +110,19 @@ class Headers:
         self._lines.append(line)
         self._index.setdefault(key, []).append(line[1])
         self._changed(key)
+
+    def take(self, other: Headers, name: str) -> None:
+        """Append the lines of this name that another message has, byte-exact: what is in headers has been checked."""
+        key = key_of(name)
+        values = other._index.get(key)
+        if values:
+            self._lines += [(name, value) for value in values]
+            self._index.setdefault(key, []).extend(values)
+            self._changed(key)
+
+    def count(self, name: str) -> int:
+        """How many lines of this name there are."""
+        return len(self._index.get(key_of(name), ()))
 
     def insert(self, name: str, value: str) -> None:
         """Put a line before the first of its name, or before all others: how a Via is pushed."""
@@ -157,13 +169,6 @@ class Headers:
         """Names as written and values, line by line."""
         return list(self._lines)
 
-    def view(self, name: str, make: Callable[[], T]) -> T:
-        """What `make` returned the first time since its header changed; `name` is the header's key, or one of `_VIEWS`."""
-        value = self._views.get(name)
-        if value is None:
-            value = self._views[name] = make()
-        return cast(T, value)
-
     def __contains__(self, name: str) -> bool:
         return key_of(name) in self._index
 
@@ -181,7 +186,7 @@ class Headers:
 
     def _changed(self, key: str) -> None:
         for name in _VIEWS.get(key, (key,)):
-            self._views.pop(name, None)
+            self.views.pop(name, None)
 
     def _comparable(self) -> list[tuple[str, str]]:
         keyed = [(key_of(name), value) for name, value in self._lines]

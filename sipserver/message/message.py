@@ -27,12 +27,18 @@ class _Views:
     @property
     def vias(self) -> list[Via]:
         """All hops, the topmost first."""
-        return self.headers.view("vias", lambda: [Via.parse(value) for value in self.headers.all("via")])
+        found: list[Via] | None = self.headers.views.get("vias")
+        if found is None:
+            values = self.headers.all("via")
+            # The topmost has mostly been read by itself before.
+            found = [self.via, *map(Via.parse, values[1:])] if values else []
+            self.headers.views["vias"] = found
+        return found
 
     @property
     def via(self) -> Via:
         """The topmost hop: who sent this, or, in a response, we."""
-        return self.headers.view("via", lambda: Via.parse(split_list(self._only("via"))[0]))
+        return self._field("via", _topmost)
 
     @property
     def from_(self) -> NameAddr:
@@ -57,7 +63,10 @@ class _Views:
     @property
     def contacts(self) -> list[NameAddr]:
         """The Contacts; empty where there are none."""
-        return self.headers.view("contacts", lambda: [NameAddr.parse(value) for value in self.headers.all("contact")])
+        found: list[NameAddr] | None = self.headers.views.get("contacts")
+        if found is None:
+            found = self.headers.views["contacts"] = [NameAddr.parse(value) for value in self.headers.all("contact")]
+        return found
 
     @property
     def routes(self) -> list[str]:
@@ -70,7 +79,10 @@ class _Views:
         return self.headers.all("record-route")
 
     def _field(self, key: str, parse: Callable[[str], F]) -> F:
-        return self.headers.view(key, lambda: parse(self._only(key)))
+        found: F | None = self.headers.views.get(key)
+        if found is None:
+            found = self.headers.views[key] = parse(self._only(key))
+        return found
 
     def _only(self, key: str) -> str:
         value = self.headers.get(key)
@@ -107,6 +119,10 @@ class Response(_Views):
         if not 100 <= self.status <= 699:
             raise MessageError(f"There is no status {self.status}.", 0)
         return _wire(f"SIP/2.0 {self.status} {one_line(self.reason)}", self.headers, self.body)
+
+
+def _topmost(value: str) -> Via:
+    return Via.parse(split_list(value)[0])
 
 
 def _wire(start: str, headers: Headers, body: bytes) -> bytes:

@@ -11,6 +11,10 @@ from sipserver.message.headers import Headers
 from sipserver.message.message import Request, Response
 from sipserver.message.reasons import reason_of
 
+_COPIED = ("Via", "From", "To", "Call-ID", "CSeq")
+_COPIED_TO_100 = (*_COPIED, "Timestamp")
+_COPIED_TO_SUCCESS = ("Via", "Record-Route", "From", "To", "Call-ID", "CSeq")
+
 
 def response_to(
     request: Request,
@@ -28,10 +32,8 @@ def response_to(
     (RFC 3261 section 12.1.1). What the request lacks is left out, so that a malformed one can be answered too.
     """
     answer = Headers()
-    for name in ("Via", "Record-Route", "From", "To", "Call-ID", "CSeq", "Timestamp"):
-        if (name != "Record-Route" or 100 < status < 300) and (name != "Timestamp" or status == 100):
-            for value in request.headers.lines(name):
-                answer.add(name, value)
+    for name in _COPIED_TO_100 if status == 100 else _COPIED_TO_SUCCESS if status < 300 else _COPIED:
+        answer.take(request.headers, name)
     if to_tag is not None and status > 100 and "to" in request.headers and not _has_tag(request):
         answer.set("To", f"{answer.get('To')};tag={to_tag}")
     for name, value in headers:
@@ -55,9 +57,11 @@ def mark_source(request: Request, host: str, port: int) -> None:
     if symmetric:
         params = params.with_value("rport", str(port))
     first, *others = request.headers.lines("via")
-    value = ", ".join([str(replace(via, params=params)), *split_list(first)[1:]])
-    if params != via.params:
-        request.headers.replace("Via", [value, *others])
+    if params is not via.params:
+        marked = replace(via, params=params)
+        request.headers.replace("Via", [", ".join([str(marked), *split_list(first)[1:]]), *others])
+        # What was just written need not be read again.
+        request.headers.views["via"] = marked
 
 
 def _has_tag(request: Request) -> bool:
