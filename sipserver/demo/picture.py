@@ -49,7 +49,7 @@ def draw(recording: Path, turns: Sequence[Turn], marks: Sequence[tuple[int, str]
 
     pcm, rate = samples(recording)
     length, peak = max(1.0, len(pcm) / rate), max(1000.0, float(np.abs(pcm.astype(np.int32)).max(initial=0)))
-    figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
+    figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES))
     FigureCanvasAgg(figure)
     upper, lower = figure.subplots(2, 1, sharex=True)
     for axes, side, (role, name, colour) in zip((upper, lower), (0, 1), SIDES, strict=True):
@@ -62,6 +62,7 @@ def draw(recording: Path, turns: Sequence[Turn], marks: Sequence[tuple[int, str]
     upper.set_xlim(0, length)
     upper.tick_params(labelbottom=False)
     lower.set_xlabel("seconds since the answer")
+    figure.subplots_adjust(left=0.025, right=0.995, top=0.93, bottom=0.09, hspace=0.05)
     figure.savefig(target, dpi=DPI)
 
 

@@ -50,7 +50,9 @@ async def run_demo(console: Console, folder: Path, keep: bool) -> bool:
                 await stay(console, stage.node, stage.number["agentId"])
             return kept
     except (NodeFailed, CallRefused, SilentLine, FolderBusy, httpx.HTTPError, TimeoutError) as error:
-        console.print(Text.assemble(("The demo failed: ", "bold red"), str(error) or type(error).__name__))
+        console.print(
+            Text.assemble(("The demo failed: ", "bold red"), str(error) or type(error).__name__), soft_wrap=True
+        )
         if (folder / names.SERVER_LOG).exists() and not isinstance(error, FolderBusy):
             console.print(f"The server's log is {folder / names.SERVER_LOG}", soft_wrap=True)
         return False
