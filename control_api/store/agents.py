@@ -68,3 +68,10 @@ async def delete(connection: AsyncConnection, agent_id: str, now: int) -> None:
 
 def _living(organization_id: str) -> sa.ColumnElement[bool]:
     return sa.and_(agents.c.organization_id == organization_id, agents.c.deleted_at.is_(None))
+
+
+async def retention_days(connection: AsyncConnection) -> dict[str, int]:
+    """For how many days recordings are kept, by agent, deleted ones too; without those that keep them for ever."""
+    rows = await connection.execute(sa.select(agents.c.id, agents.c.settings))
+    days = {row.id: (row.settings.get("recording") or {}).get("retentionDays") for row in rows}
+    return {agent_id: kept for agent_id, kept in days.items() if kept}

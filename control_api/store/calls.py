@@ -178,6 +178,29 @@ async def set_recorded(connection: AsyncConnection, call_id: str, at: int, until
     await connection.execute(change.values(recorded_at=at, recording_until=until))
 
 
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """When a call of an agent was over."""
+
+    id: str
+    agent_id: str
+    ended_at: int
+
+
+async def ends_of(connection: AsyncConnection, call_ids: Sequence[str]) -> list[CallEnded]:
+    """Of these calls, those that an agent had and that are over."""
+    columns = (calls.c.id, calls.c.agent_id, calls.c.ended_at)
+    known = (calls.c.agent_id.is_not(None), calls.c.ended_at.is_not(None))
+    query = sa.select(*columns).where(calls.c.id.in_(call_ids), *known)
+    return [CallEnded(**row._asdict()) for row in await connection.execute(query)]
+
+
+async def forget_recordings(connection: AsyncConnection, call_ids: Sequence[str]) -> None:
+    """These calls have no recording any more."""
+    change = sa.update(calls).where(calls.c.id.in_(call_ids))
+    await connection.execute(change.values(recorded_at=None, recording_until=None))
+
+
 def _conditions(organization_id: str, wanted: CallFilter) -> list[sa.ColumnElement[bool]]:
     conditions = [calls.c.organization_id == organization_id]
     for name in ("status", "direction", "agent_id", "phone_number_id", "customer_number"):

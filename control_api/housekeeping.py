@@ -1,0 +1,97 @@
+"""What is cleared away, once an hour: jobs that were done a week ago, answers kept for repeated requests, recordings whose time is over.
+
+A recording is kept for its agent's `recording.retentionDays`, counted from the call's end, as the agent has them now; for ever
+where it has none. The call's row forgets it first, then its files go: whenever the process is killed in between, nothing is
+promised that is not there, and the next round finds the files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from control_api.idempotency import LIFETIME
+from control_api.services import DAY
+from control_api.store import agents, calls, idempotency, jobs
+from control_api.store.engine import Store
+
+EVERY = 3600.0
+"""Seconds between two rounds."""
+JOBS_KEPT = 7 * DAY
+BATCH = 200
+"""Calls whose recordings go at a time."""
+
+log = structlog.get_logger(__name__)
+
+
+class Housekeeping:
+    """`now` in microseconds since the epoch."""
+
+    def __init__(self, store: Store, recordings: Path, now: Callable[[], int]) -> None:
+        self._store = store
+        self._recordings = recordings
+        self._now = now
+
+    async def run(self) -> None:
+        """A round at once, then one every hour, until cancelled. A round that fails is tried again with the next."""
+        while True:
+            try:
+                await self.tidy()
+            except (SQLAlchemyError, OSError) as error:
+                log.error("housekeeping failed", error=str(error))
+            await asyncio.sleep(EVERY)
+
+    async def tidy(self) -> None:
+        """One round. Raises SQLAlchemyError, OSError."""
+        now = self._now()
+
+        async def forget(connection: AsyncConnection) -> None:
+            await jobs.purge(connection, now - JOBS_KEPT)
+            await idempotency.forget(connection, now - LIFETIME)
+
+        await self._store.write(forget)
+        await self._drop_recordings(now)
+
+    async def _drop_recordings(self, now: int) -> None:
+        days = await self._store.read(agents.retention_days)
+        if not days:
+            return
+        files = await asyncio.to_thread(_files_by_call, self._recordings)
+        for some in _batches(sorted(files)):
+            over = await self._store.write(lambda connection, some=some: _forgotten(connection, some, days, now))  # type: ignore[misc]
+            await asyncio.to_thread(_delete, [path for call_id in over for path in files[call_id]])
+            if over:
+                log.info("recordings deleted", calls=len(over))
+
+
+async def _forgotten(
+    connection: AsyncConnection, call_ids: Sequence[str], days: Mapping[str, int], now: int
+) -> list[str]:
+    """Of these calls, those whose recordings are to go; their rows no longer know of one."""
+    ended = await calls.ends_of(connection, call_ids)
+    until = {call.id: call.ended_at + days[call.agent_id] * DAY for call in ended if call.agent_id in days}
+    over = [call_id for call_id, at in until.items() if at < now]
+    await calls.forget_recordings(connection, over)
+    return over
+
+
+def _files_by_call(folder: Path) -> dict[str, list[Path]]:
+    """A recording's files (the WAV, what was encoded from it, what a killed encoder left) begin with the id of their call."""
+    found: dict[str, list[Path]] = {}
+    for path in folder.iterdir():
+        found.setdefault(path.name.partition(".")[0], []).append(path)
+    return found
+
+
+def _delete(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[at : at + BATCH] for at in range(0, len(ids), BATCH))
