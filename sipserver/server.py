@@ -12,7 +12,7 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,26 +20,23 @@ from typing import Any
 
 import structlog
 
-from control_api.analysis_job import AnalysisJob
 from control_api.app import create_app
 from control_api.calllog import StoredCallLog
-from control_api.dial_job import DialJob
 from control_api.dialling import DiallingPolicy
 from control_api.directory import Directory
 from control_api.egress import Egress, EgressPolicy
 from control_api.folder import DataFolder
+from control_api.housekeeping import Housekeeping
 from control_api.http import HttpServer, listen
-from control_api.jobs import JobRunner, Kind, up_to
+from control_api.jobs import JobRunner
 from control_api.live import LiveEvents
 from control_api.metrics import Metrics
-from control_api.recording_job import RecordingJob
 from control_api.recovery import recover
 from control_api.secrets import SecretBox, open_box
 from control_api.services import Catalogue, Services
 from control_api.signing import LinkSigner
-from control_api.store import outbox
 from control_api.store.engine import Store
-from control_api.webhooks import WebhookSender
+from control_api.worker import job_runner
 from inference.checks import AgentChecks
 from inference.conversation import Conversations
 from inference.engines import Engines
@@ -51,6 +48,7 @@ from media.frames import LINE_RATE
 from media.plane import PlaneConfig, ProcessMediaPlane
 from media.wav import repair
 from sipserver import __version__, call
+from sipserver.background import Background
 from sipserver.calls import Calls
 from sipserver.capacity import Limits
 from sipserver.guard import SourceGuard
@@ -59,7 +57,6 @@ from sipserver.ladder import Ladder
 from sipserver.settings import Settings, split_host_port
 from sipserver.useragent import SipEndpoint
 
-PARALLEL_JOBS = {outbox.RECORDING: 2, outbox.ANALYSE: 4, outbox.WEBHOOK: 20}
 FLUSH_SECONDS = 5.0
 """How long a stopping server still works on what its last calls left to do; the rest is done after the next start."""
 
@@ -71,7 +68,7 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Node:
     """A node that takes calls. `api` and `sip` are the addresses that it listens on."""
 
@@ -79,12 +76,32 @@ class Node:
     runner: JobRunner
     api: tuple[str, int]
     sip: tuple[str, int]
-    draining: bool = False
 
     def drain(self) -> None:
         """No new calls; `/readyz` says so."""
-        self.draining = True
         self.calls.drain()
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a node stands on: its folder and store, its engines and media, and who knows and keeps what.
+
+    `wake` wakes the worker; it is there before the worker is, for whoever puts jobs into the queue.
+    """
+
+    name: str
+    settings: Settings
+    folder: DataFolder
+    box: SecretBox
+    store: Store
+    engines: Engines
+    plane: ProcessMediaPlane
+    checks: AgentChecks
+    directory: Directory
+    live: LiveEvents
+    call_log: StoredCallLog
+    wake: asyncio.Event
+    background: Background
 
 
 async def run(settings: Settings, ready: Callable[[Node], None]) -> None:
@@ -106,143 +123,127 @@ async def run(settings: Settings, ready: Callable[[Node], None]) -> None:
 
 
 async def start(settings: Settings, stack: AsyncExitStack) -> Node:
-    """Build and start every part; `stack` stops what was started. Raises as `run` does."""
+    """Build and start every part; `stack` stops what was started, the last one first. Raises as `run` does."""
     folder = DataFolder(settings.server.data_dir)
     folder.prepare()
     stack.callback(folder.lock().release)
     bound = listen(*split_host_port(settings.api.bind))
     stack.callback(bound.close)
+    base = await _base(settings, folder, stack)
+    # The calls of a server that was killed end before new ones come.
+    await recover(base.store, base.name, base.call_log.recording_path, _repaired_seconds, now())
+    await base.directory.refresh()
+    stack.push_async_callback(base.call_log.flush)
+    endpoint, calls = await _sip(base, stack)
+    public_url = settings.api.public_url or "http://{}:{}".format(*bound.getsockname()[:2])
+    policy = EgressPolicy(settings.egress.allow)
+    services = _services(base, calls, policy, public_url.rstrip("/"))
+    runner = _worker(base, services, policy, stack)
+    stack.push_async_callback(base.background.stop)
+    base.background.start(base.call_log.catch_up(), "What catches up with a disk that was full")
+    base.background.start(runner.run(), "The worker of the jobs")
+    base.background.start(base.directory.keep_resolved(), "The look-up of the trunks' names")
+    base.background.start(Housekeeping(base.store, folder.recordings, now).run(), "Housekeeping")
+    http = HttpServer(create_app(services), bound)
+    http.start()
+    stack.push_async_callback(http.stop)
+    return Node(calls, runner, http.address, (endpoint.host, endpoint.port))
+
+
+async def _base(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -> Base:
     box = open_box(folder.master_key)
     store = await Store.open(folder.database)
     stack.push_async_callback(store.close)
     engines = await _engines(settings, stack)
     plane = await _plane(settings, stack)
-    parts = _Parts(settings, folder, store, box, engines, plane)
-    await parts.recover()
-    return await parts.join(stack, bound)
+    name, live, wake, checks = socket.gethostname(), LiveEvents(), asyncio.Event(), AgentChecks(engines)
+    return Base(
+        name=name,
+        settings=settings,
+        folder=folder,
+        box=box,
+        store=store,
+        engines=engines,
+        plane=plane,
+        checks=checks,
+        directory=Directory(store, box, checks),
+        live=live,
+        call_log=StoredCallLog(
+            store, live, folder.recordings, name, now, settings.recording.min_free_mb, on_jobs=wake.set
+        ),
+        wake=wake,
+        background=Background(),
+    )
 
 
-class _Parts:
-    """What the rest is joined from."""
+async def _sip(base: Base, stack: AsyncExitStack) -> tuple[SipEndpoint, Calls]:
+    """The SIP port, and the calls that come and go by it."""
+    sip, server = base.settings.sip, base.settings.server
+    ladder = Ladder(base.live.publish)
+    host, port = split_host_port(sip.bind)
+    guard = SourceGuard(base.directory, time.monotonic)
+    endpoint = SipEndpoint(
+        host, port, transports=sip.transports, advertised=sip.advertised, guard=guard, tap=ladder.tap
+    )
+    services = call.Services(
+        log=base.call_log,
+        media=base.plane,
+        conversations=Conversations(base.engines, base.call_log),
+        ladder=ladder,
+        clock=now,
+        media_host=base.settings.media.advertised or endpoint.advertised,
+    )
+    limits = Limits(server.max_calls, server.max_calls_per_agent)
+    calls = Calls(endpoint, services, base.directory, _new_id, limits, Manners(sip.ring_seconds))
+    stack.push_async_callback(endpoint.stop)
+    stack.push_async_callback(calls.stop)
+    await calls.start()
+    return endpoint, calls
 
-    def __init__(
-        self,
-        settings: Settings,
-        folder: DataFolder,
-        store: Store,
-        box: SecretBox,
-        engines: Engines,
-        plane: ProcessMediaPlane,
-    ) -> None:
-        self.settings = settings
-        self.folder = folder
-        self.store = store
-        self.box = box
-        self.engines = engines
-        self.plane = plane
-        self.node_name = socket.gethostname()
-        self.live = LiveEvents()
-        self.checks = AgentChecks(engines)
-        self.directory = Directory(store, box, self.checks)
-        self.call_log = StoredCallLog(
-            store, self.live, folder.recordings, self.node_name, now, settings.recording.min_free_mb, self._poke
-        )
-        self._runner: JobRunner | None = None
 
-    async def recover(self) -> None:
-        """End the calls of a server that was killed, before new ones come."""
-        await recover(self.store, self.node_name, self.call_log.recording_path, _repaired_seconds, now())
+def _services(base: Base, calls: Calls, policy: EgressPolicy, public_url: str) -> Services:
+    """What the HTTP operations work with."""
+    settings, engines = base.settings, base.engines
+    metrics = Metrics(lambda: len(calls.live()), calls.capacity)
+    base.live.tap(metrics.observe)
+    dialling = settings.dialling
+    return Services(
+        store=base.store,
+        box=base.box,
+        directory=base.directory,
+        checks=base.checks,
+        dialler=calls,
+        call_log=base.call_log,
+        live=base.live,
+        links=LinkSigner(public_url, base.box.signing_keys()),
+        now=now,
+        version=__version__,
+        metrics=metrics,
+        catalogue=Catalogue(engines.tts.voices() if engines.tts else (), tuple(engines.models)),
+        dialling=DiallingPolicy(dialling.allow_countries, dialling.allow_own_numbers, dialling.max_queue),
+        check_url=policy.check_url,
+        unready=lambda: _unready(base),
+        draining=lambda: calls.draining,
+        poke_jobs=base.wake.set,
+        ring_timeout_seconds=settings.sip.ring_timeout_seconds,
+        link_days=settings.recording.url_days,
+    )
 
-    async def join(self, stack: AsyncExitStack, bound: socket.socket) -> Node:
-        """SIP, jobs and HTTP, each started when what it needs runs."""
-        await self.directory.refresh()
-        calls = await self._sip(stack)
-        http, node = self._http(calls, bound)
-        runner = node.runner
-        await _task(stack, runner.run(), "jobs")
-        await _task(stack, self.directory.keep_resolved(), "directory")
-        http.start()
-        stack.push_async_callback(http.stop)
-        return node
 
-    async def _sip(self, stack: AsyncExitStack) -> Calls:
-        sip = self.settings.sip
-        ladder = Ladder(self.live.publish)
-        guard = SourceGuard(self.directory, time.monotonic)
-        host, port = split_host_port(sip.bind)
-        self.endpoint = SipEndpoint(
-            host, port, transports=sip.transports, advertised=sip.advertised, guard=guard, tap=ladder.tap
-        )
-        services = call.Services(
-            log=self.call_log,
-            media=self.plane,
-            conversations=Conversations(self.engines, self.call_log),
-            ladder=ladder,
-            clock=now,
-            media_host=self.settings.media.advertised or self.endpoint.advertised,
-        )
-        limits = Limits(self.settings.server.max_calls, self.settings.server.max_calls_per_agent)
-        calls = Calls(self.endpoint, services, self.directory, _new_id, limits, Manners(sip.ring_seconds))
-        await calls.start()
-        stack.push_async_callback(self.endpoint.stop)
-        stack.push_async_callback(calls.stop)
-        return calls
+def _unready(base: Base) -> list[str]:
+    """Why calls cannot be served, beyond what the calls and their log say."""
+    return [*(() if base.plane.free() else ("No media process takes calls.",)), *base.background.ended]
 
-    def _http(self, calls: Calls, bound: socket.socket) -> tuple[HttpServer, Node]:
-        settings = self.settings
-        host, port = bound.getsockname()[:2]
-        public_url = settings.api.public_url or f"http://{host}:{port}"
-        policy = EgressPolicy(settings.egress.allow)
-        metrics = Metrics(lambda: len(calls.live()), calls.capacity)
-        self.live.tap(metrics.observe)
-        services = Services(
-            store=self.store,
-            box=self.box,
-            directory=self.directory,
-            checks=self.checks,
-            dialler=calls,
-            call_log=self.call_log,
-            live=self.live,
-            links=LinkSigner(public_url.rstrip("/"), self.box.signing_keys()),
-            now=now,
-            version=__version__,
-            metrics=metrics,
-            catalogue=Catalogue(self.engines.tts.voices() if self.engines.tts else (), tuple(self.engines.models)),
-            dialling=DiallingPolicy(
-                settings.dialling.allow_countries, settings.dialling.allow_own_numbers, settings.dialling.max_queue
-            ),
-            check_url=policy.check_url,
-            unready=self._unready,
-            draining=lambda: node.draining,
-            poke_jobs=self._poke,
-            ring_timeout_seconds=settings.sip.ring_timeout_seconds,
-            link_days=settings.recording.url_days,
-        )
-        runner = self._jobs(calls, services, policy)
-        node = Node(calls, runner, (host, port), (self.endpoint.host, self.endpoint.port))
-        return HttpServer(create_app(services), bound), node
 
-    def _jobs(self, calls: Calls, services: Services, policy: EgressPolicy) -> JobRunner:
-        settings, store = self.settings, self.store
-        egress = Egress(policy, settings.webhook.timeout_seconds)
-        dial = DialJob(store, self.call_log, calls, self.directory, self.node_name, now)
-        analyst = CallAnalyst(self.engines)
-        analyse = AnalysisJob(store, analyst, services.links, now, services.link_until)
-        recording = RecordingJob(store, self.folder.recordings, now, settings.recording.url_days)
-        webhook = WebhookSender(store, egress, self.box, now, settings.webhook.hmac_header)
-        handlers = {outbox.RECORDING: recording.handle, outbox.ANALYSE: analyse.handle, outbox.WEBHOOK: webhook.handle}
-        kinds = {name: Kind(handle, up_to(PARALLEL_JOBS[name])) for name, handle in handlers.items()}
-        kinds[outbox.DIAL] = Kind(dial.dial, dial.places)
-        kinds[outbox.EXPIRE] = Kind(dial.expire, up_to(4))
-        self._runner = JobRunner(store, self.node_name, kinds, now)
-        return self._runner
-
-    def _poke(self) -> None:
-        if self._runner is not None:
-            self._runner.poke()
-
-    def _unready(self) -> Sequence[str]:
-        return () if self.plane.free() else ("No media process takes calls.",)
+def _worker(base: Base, services: Services, policy: EgressPolicy, stack: AsyncExitStack) -> JobRunner:
+    """Whoever does what is queued: dials, encodes, analyses, tells."""
+    webhook = base.settings.webhook
+    egress = Egress(policy, webhook.timeout_seconds)
+    stack.push_async_callback(egress.aclose)
+    analyst = CallAnalyst(base.engines)
+    return job_runner(
+        services, base.name, base.folder.recordings, analyst, egress, base.wake, hmac_header=webhook.hmac_header
+    )
 
 
 async def _engines(settings: Settings, stack: AsyncExitStack) -> Engines:
@@ -275,8 +276,8 @@ async def _plane(settings: Settings, stack: AsyncExitStack) -> ProcessMediaPlane
         realtime=media.realtime,
     )
     plane = ProcessMediaPlane(config)
-    await plane.start()
     stack.push_async_callback(plane.stop)
+    await plane.start()
     return plane
 
 
@@ -300,17 +301,6 @@ async def _first(*waits: Coroutine[Any, Any, None], timeout: float) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _task(stack: AsyncExitStack, work: Coroutine[Any, Any, None], name: str) -> None:
-    """A task for as long as the node lives."""
-    task: asyncio.Task[None] = asyncio.create_task(work, name=name)
-
-    async def end() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    stack.push_async_callback(end)
 
 
 async def _flushed(runner: JobRunner) -> None:

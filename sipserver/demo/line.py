@@ -153,6 +153,11 @@ class Line:
         await self._until(lambda: len(self._ear.stretches) > before, timeout, "the agent did not finish speaking")
         return self._ear.stretches[-1]
 
+    def send_raw(self, data: bytes) -> None:
+        """Send bytes that need not be RTP, from the line's own address."""
+        if self._remote is not None:
+            self._socket.sendto(data, self._remote)
+
     @property
     def remote(self) -> tuple[str, int] | None:
         """Where this line sends to: the server's RTP address for the call. None before `connect`."""

@@ -111,7 +111,7 @@ class _Night:
         spoken = self.loop.time() - began
         await home.node.kill()
         assert await home.node.wait() == -signal.SIGKILL
-        await until(lambda: not any(_runs(pid) for pid in children), "the children die with the server", 5)
+        await until(lambda: not any(alive(pid) for pid in children), "the children die with the server", 5)
         for kind, address in (
             (socket.SOCK_DGRAM, home.node.sip),
             (socket.SOCK_STREAM, home.node.sip),
@@ -183,7 +183,8 @@ def _role(command: str) -> str:
     return "media" if "media.process" in command else command.partition("--role ")[2].partition(" ")[0]
 
 
-def _runs(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether the process runs; one that waits to be reaped does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0]
     except OSError:

@@ -116,7 +116,7 @@ async def _all(folder: Path) -> Mapping[str, Sequence[str]]:
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(name: str, place: Path) -> Sequence[str]:
-        place.mkdir()
+        await asyncio.to_thread(place.mkdir)
         async with gate:
             with OBSTACLES[name](place) as start:
                 return await _faults(place, start)

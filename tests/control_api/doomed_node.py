@@ -36,19 +36,29 @@ ANSWER = 10 * SECOND
 
 async def work(folder: Path) -> None:
     store = await Store.open(folder / "antiphon.db")
-    await store.write(lambda connection: organizations.ensure_default(connection, 1))
-    await store.write(lambda connection: agents.insert(connection, AGENT))
-    await store.write(lambda connection: phone_numbers.insert(connection, NUMBER))
+    await furnish(store)
     log = StoredCallLog(store, LiveEvents(), folder, "doomed", lambda: 20 * SECOND)
     say("ready")
     await asyncio.gather(*(calls_for_ever(log) for _ in range(10)))
 
 
+async def furnish(store: Store) -> None:
+    """An organization, an agent and its number."""
+    await store.write(lambda connection: organizations.ensure_default(connection, 1))
+    await store.write(lambda connection: agents.insert(connection, AGENT))
+    await store.write(lambda connection: phone_numbers.insert(connection, NUMBER))
+
+
+def route() -> Route:
+    """The way to the agent."""
+    return Route(NUMBER.id, NUMBER.number, ORGANIZATION, TRUNK, agent_of(AGENT))
+
+
 async def calls_for_ever(log: StoredCallLog) -> None:
-    route = Route(NUMBER.id, NUMBER.number, ORGANIZATION, TRUNK, agent_of(AGENT))
+    way = route()
     for count in itertools.count():
         call_id = str(uuid.uuid4())
-        await log.begin(InboundCall(call_id, route, "+12025550123", f"{call_id}@x", ANSWER - SECOND))
+        await log.begin(InboundCall(call_id, way, "+12025550123", f"{call_id}@x", ANSWER - SECOND))
         say("begun", call_id)
         await log.answered(call_id, f"{call_id}@x", ANSWER)
         say("answered", call_id)
