@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import phonenumbers
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control_api.profiles import agent_of, trunk_of
@@ -84,7 +85,10 @@ class Directory:
         """Resolve all names again every minute, until cancelled."""
         while True:
             await asyncio.sleep(RESOLVE_SECONDS)
-            await self.resolve_again()
+            try:
+                await self.resolve_again()
+            except SQLAlchemyError as error:
+                log.error("the directory cannot be read again", error=str(error))
 
     async def resolve_again(self) -> None:
         """Resolve all names anew."""
@@ -165,7 +169,7 @@ class Directory:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 self._resolved[name] = await self._resolve(name)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:
             log.warning("a trunk's host does not resolve", host=name, error=str(error) or type(error).__name__)
 
 

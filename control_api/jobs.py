@@ -41,14 +41,24 @@ def up_to(limit: int) -> Callable[[int], int]:
 
 
 class JobRunner:
-    """Claims and runs jobs until cancelled. `owner` is the node's name: what it held when it was killed is its again at once."""
+    """Claims and runs jobs until cancelled. `owner` is the node's name: what it held when it was killed is its again at once.
 
-    def __init__(self, store: Store, owner: str, kinds: Mapping[str, Kind], now: Callable[[], int]) -> None:
+    `wake` is set by whoever puts a job into the table before there is a runner to be poked.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        owner: str,
+        kinds: Mapping[str, Kind],
+        now: Callable[[], int],
+        wake: asyncio.Event | None = None,
+    ) -> None:
         self._store = store
         self._owner = owner
         self._kinds = kinds
         self._now = now
-        self._poked = asyncio.Event()
+        self._poked = wake or asyncio.Event()
         self._changed = asyncio.Event()
         self._under_way: dict[str, dict[str, Claim]] = {kind: {} for kind in kinds}
 

@@ -82,6 +82,11 @@ class Calls:
             for call in self._live
         ]
 
+    @property
+    def draining(self) -> bool:
+        """Whether `drain` was called."""
+        return self._capacity.draining
+
     def drain(self) -> None:
         """No new calls, in or out; those that are here go on."""
         self._capacity.drain()

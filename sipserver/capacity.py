@@ -35,15 +35,15 @@ class Capacity:
         self._taken = taken
         self._accepting = accepting
         self._rows = rows
-        self._draining = False
+        self.draining = False
 
     def drain(self) -> None:
         """From now on none."""
-        self._draining = True
+        self.draining = True
 
     def refusal(self) -> str | None:
         """Why the whole node takes no call now, a sentence; None while it does."""
-        if self._draining:
+        if self.draining:
             return "This node is draining."
         if len(self._taken) >= self._limits.max_calls:
             return "This node has all the calls that it may have."
