@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class PocketsphinxEngine:
-    """An SttEngine. `workers` processes with `decoders_per_worker` pairs of decoders of 60 MB each.
+    """An SttEngine. `workers` processes of about 100 MB with `decoders_per_worker` pairs of decoders of about 12 MB each.
 
     A core decodes about six callers who speak at once; `checkout_timeout` is how long an utterance may wait for a decoder.
     """

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from inference.service import Send
+from inference.stt.dictionary import Dictionary
 from inference.stt.rejection import Verdict
-from inference.stt.sphinx_decoder import DecoderPair, GrammarRefused, Pronouncer, Reading
+from inference.stt.sphinx_decoder import DecoderPair, GrammarRefused, Reading
 from inference.tts.espeak_voice import EspeakLibrary, EspeakMissing
 from inference.wire import Message
 
@@ -64,8 +65,8 @@ class SphinxService:
 
     def __init__(self, options: Mapping[str, Any], send: Send) -> None:
         self._send = send
-        pronouncer = Pronouncer(_espeak())
-        self._slots = [DecoderPair(pronouncer) for _ in range(options["decoders"])]
+        self._dictionary = Dictionary(_espeak())
+        self._slots = [DecoderPair(self._dictionary) for _ in range(options["decoders"])]
         self._utterances: dict[int, _Utterance] = {}
         self._second: list[_Utterance] = []
 
@@ -155,8 +156,8 @@ class SphinxService:
         utterance.decoders.abandon()
 
     def _pronounce(self, message: Message) -> None:
-        missing = self._slots[0].unpronounceable(frozenset(message.fields["words"]))
-        self._send(Message("pronounced", message.id, {"missing": sorted(missing)}))
+        missing = [word for word in message.fields["words"] if not self._dictionary.pronunciations(word)]
+        self._send(Message("pronounced", message.id, {"missing": missing}))
 
     _ON: Mapping[str, Callable[[SphinxService, _Utterance, Message], None]] = {
         "audio": _audio,
