@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from inference.hear import words_of
+from inference.llm.script_engine import ScriptDialogue
+from inference.script import read_script
 from inference.stt.base import SttHints, SttUnavailable
 from inference.stt.pocketsphinx import PocketsphinxEngine
 from inference.tts.espeak import CALLER_VOICE, EspeakEngine, say_pcm
@@ -44,6 +49,33 @@ def _speech(runner: asyncio.Runner, tts: EspeakEngine) -> None:
         "i am calling from zendesk about my order",
     ):
         _spoken[text] = over_the_line(runner.run(say_pcm(tts, text, CALLER_VOICE, 0.9)))
+
+
+OPT_OUT = (
+    "please stop calling me",
+    "stop calling me",
+    "please do not call again",
+    "do not call me again",
+    "remove my number",
+)
+
+
+def test_who_wants_no_more_calls_is_understood(
+    runner: asyncio.Runner, stt: PocketsphinxEngine, tts: EspeakEngine
+) -> None:
+    """With the grammar of a shipped agent; to be asked "did you say …?" is understood too."""
+    script = json.loads(Path("config/agents/appointment_reminder.json").read_text("utf-8"))["script"]
+    dialogue = ScriptDialogue(read_script(script), {}, lambda: datetime(2026, 11, 22, tzinfo=UTC), print, "en")
+    dialogue.open()
+
+    async def call(text: str) -> str:
+        session = await stt.open()
+        pcm = over_the_line(await say_pcm(tts, text, CALLER_VOICE, 0.9))
+        result, _ = await hear(session, pcm, dialogue.hints())
+        await session.aclose()
+        return f"{result.kind} {' '.join(words_of(result.text))}"
+
+    assert [runner.run(call(text)) for text in OPT_OUT] == [f"final {text}" for text in OPT_OUT]
 
 
 class TestPocketsphinx(SttConformance):

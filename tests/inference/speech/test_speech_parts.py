@@ -124,6 +124,26 @@ def test_speech_that_the_sentence_leaves_unexplained_counts_against_it() -> None
     assert evidence.verdict() == "reject"
 
 
+def test_a_sentence_must_lie_upon_the_speech() -> None:
+    """Silence may explain a voice not badly: that is no reason to believe in the one word beside it."""
+    evidence = weigh([_word("<sil>", 0, 69, -3), _word("no", 70, 99, -2)], PHONES)
+    assert evidence is not None
+    assert (evidence.covered, evidence.verdict()) == (30 / 80, "reject")
+    half = weigh([_word("<sil>", 0, 44, -3), _word("no", 45, 99, -2)], PHONES)
+    assert half is not None
+    assert half.verdict() == "confirm"
+    # What is silence as well as it is speech is a breath.
+    breath = weigh([_word("<sil>", 0, 69, -2), _word("no", 70, 99, -2)], PHONES)
+    assert breath is not None
+    assert (breath.covered, breath.verdict()) == (1.0, "accept")
+
+
+def test_a_long_sentence_is_asked_back_where_a_short_one_is_rejected() -> None:
+    assert Evidence(-3.1, -4.0, content=2).verdict() == "reject"
+    assert Evidence(-3.1, -4.0, content=3).verdict() == "confirm"
+    assert Evidence(-3.1, -4.0, content=3, covered=0.6).verdict() == "reject"
+
+
 def test_a_word_too_short_to_be_true_is_asked_back() -> None:
     evidence = weigh([_word("five", 20, 32, -2), _word("ten", 33, 99, -2)], PHONES)
     assert evidence is not None
