@@ -114,8 +114,8 @@ class Conversation:
 
     async def _take_message(self, call: LiveCall, mouth: Mouth) -> None:
         taker = MessageTaker(call.media, mouth, self._ledger, self._inbox, courtesies(call.agent.language))
-        greeting = self._texts.greeting(call.agent)
-        self._outcome.end(await taker.run(greeting, recorded=call.agent.recording.enabled))
+        disclosure = self._texts.render(call.agent.disclosure or "")
+        self._outcome.end(await taker.run(disclosure, self._texts.greeting(call.agent), call.agent.recording))
 
     async def _loop(self, talk: Talk) -> None:
         while not self._outcome.over:

@@ -1,4 +1,4 @@
-"""An agent that cannot serve: it greets, says so, takes a message on the recording, and ends the call politely."""
+"""An agent that cannot serve: it discloses, greets, says so, takes a message on the recording, and ends the call politely."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from media.frames import (
     SpeechStarted,
     SpeechStopped,
 )
-from sipserver.protocols import EndedReason, Utterance
+from sipserver.protocols import EndedReason, RecordingSettings, Utterance
 
 _MS = LINE_RATE // 1000
 LONGEST = 120 * LINE_RATE
@@ -41,15 +41,28 @@ class MessageTaker:
         self._inbox = inbox
         self._polite = polite
 
-    async def run(self, greeting: str, *, recorded: bool) -> EndedReason | None:
+    async def run(self, disclosure: str, greeting: str, recording: RecordingSettings) -> EndedReason | None:
         """Greet, take a message where calls are recorded, say goodbye. None when the call ended meanwhile."""
         self._media.set_barge_in(BargeIn(enabled=False))
-        text = self._polite.leave_message if recorded else self._polite.call_again
-        alive = await self._say(f"{greeting or self._polite.greeting} {text}")
-        if alive and recorded:
+        text = self._polite.leave_message if recording.enabled else self._polite.call_again
+        alive = await self._disclose(disclosure, recording)
+        alive = alive and await self._say(f"{greeting or self._polite.greeting} {text}")
+        if alive and recording.enabled:
             await self._mouth.tone()
             alive = await self._played() and await self._listen() and await self._say(self._polite.message_thanks)
         return EndedReason.AGENT_ENDED if alive else None
+
+    async def _disclose(self, text: str, recording: RecordingSettings) -> bool:
+        """What must be told first is told to who leaves a message too, and the recording waits for it where it has to."""
+        if not text:
+            return True
+        waits = recording.enabled and recording.after_disclosure
+        if waits:
+            await self._media.set_recording(False)
+        alive = await self._say(text)
+        if waits:
+            await self._media.set_recording(True)
+        return alive
 
     async def _say(self, text: str) -> bool:
         """Say it and wait until it was heard; False when the call is over. A voice that fails is noted, and not missed."""

@@ -147,6 +147,16 @@ def test_a_message_is_taken_even_without_a_voice() -> None:
     assert [problem.part for problem in played.log.problems] == ["tts"]
 
 
+def test_who_leaves_a_message_is_told_of_the_recording_before_it_begins() -> None:
+    of = agent(script=SCRIPT, disclosure="This call is recorded.", recording=RecordingSettings(after_disclosure=True))
+    played = play(Scene(of, [Says(9.0, 12.0, "call me back")], not_ready=("No recogniser.",)))
+    assert played.transcript[0] == ("assistant", "This call is recorded.")
+    (_, was_off), (on, was_on) = played.media.recording
+    assert (was_off, was_on) == (False, True)
+    # Four words and the pause after them, and nothing of the greeting yet.
+    assert 1.2 < on < 1.5
+
+
 def test_an_agent_nobody_can_lead_is_not_ready() -> None:
     played = play(Scene(agent(), hang_up_at=3.0))
     assert played.transcript[0][1].startswith("Hello. I am sorry")
