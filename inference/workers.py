@@ -196,7 +196,10 @@ class Worker(asyncio.Protocol):
 
 async def spawn(spec: WorkerSpec) -> Worker:
     """Start a worker and wait until it is ready. Raises WorkerGone; nothing is left running then."""
-    ours, theirs = socket.socketpair()
+    try:
+        ours, theirs = socket.socketpair()
+    except OSError as error:
+        raise WorkerGone(f"a speech worker cannot be started: {error}") from error
     with theirs:
         try:
             process = subprocess.Popen(  # noqa: ASYNC220 - returns at the exec, in a millisecond
