@@ -6,6 +6,8 @@ sides of the call, `turns` says whose turn it is, `leader` what to answer.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from inference.caller import Caller
 from inference.courtesy import courtesies
 from inference.dialogue import Answer, Dialogue, Heard, Said
@@ -120,7 +122,7 @@ class Talk:
         self._first_at, self._opened = None, True
         answer = self.leader.greet(self._greeting, heard) if self._greeting else self.leader.open()
         protected = self._agent.first_speaker == "agent" and self._agent.first_message_uninterruptible
-        self._say(answer, terms or Terms(interruptible=not protected))
+        self._say(answer, replace(terms or Terms(), interruptible=not protected))
 
     async def keep_time(self, now: int) -> None:
         """What follows from the time alone: the limit of the call, the first message, silence."""

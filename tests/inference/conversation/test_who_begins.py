@@ -89,6 +89,18 @@ def test_the_first_message_waits_and_a_caller_who_speaks_before_is_answered_with
     assert len(early.sound) == 1 or early.sound[1][0] < 3.0
 
 
+def test_a_first_message_that_may_not_be_interrupted_may_not_be_as_an_answer_either() -> None:
+    played = talk(
+        Says(0.5, 1.2, "", kind="rejected"),
+        Says(2.2, 3.0, "yes"),
+        first_message_delay_ms=2500,
+        first_message_uninterruptible=True,
+        **GREETING,
+    )
+    assert played.transcript[1] == ("assistant", "Hello Ann. Can you make it?")
+    assert played.media.flushed == []
+
+
 def test_the_disclosure_comes_first_and_the_recording_after_it() -> None:
     played = talk(
         Says(0.3, 0.9, "yes"),
