@@ -35,7 +35,7 @@ class Floor:
         self._tasks = tasks
         self._report = report
         self._paused: Paused | None = None
-        self._interruptible: bool | None = None
+        self._pausable: bool | None = None
 
     def prepare(self, answer: Answer) -> Reply:
         """Begin to write and synthesise an answer; nothing of it is heard before `say`."""
@@ -53,14 +53,12 @@ class Floor:
             reply.speech.may_play.set()
 
     def protect(self) -> None:
-        """Let the tick pause the agent only where the agent may be interrupted."""
-        interruptible = self.reply is None or self.reply.may_be_interrupted()
-        if interruptible != self._interruptible:
-            self._interruptible = interruptible
+        """Let the tick pause the agent only where the agent may be interrupted, and not for ever for nothing."""
+        pausable = self.reply is None or self.reply.may_be_paused()
+        if pausable != self._pausable:
+            self._pausable = pausable
             settings = self._settings
-            self._media.set_barge_in(
-                BargeIn(interruptible, settings.activation_threshold, settings.post_speech_cooldown_ms)
-            )
+            self._media.set_barge_in(BargeIn(pausable, settings.activation_threshold, settings.post_speech_cooldown_ms))
 
     def hold(self) -> None:
         """The caller speaks: what has not begun to sound waits."""
@@ -74,16 +72,24 @@ class Floor:
 
     def resumed(self) -> None:
         """The tick lets the agent go on by itself."""
-        self._paused = None
+        self._for_nothing()
 
     async def carry_on(self) -> None:
         """What was heard was nothing: go on, at the start of the word in which the agent was paused."""
         if self.reply is None:
             return
         if self._paused is not None:
-            played, self._paused = self._paused.played, None
+            played = self._paused.played
+            self._for_nothing()
             await self._media.resume(self.reply.speech.word_start(played))
         self.reply.speech.may_play.set()
+
+    def _for_nothing(self) -> None:
+        """The agent was paused, and nobody wanted the floor."""
+        if self._paused is not None and self.reply is not None:
+            self.reply.pauses += 1
+            self.protect()
+        self._paused = None
 
     async def last_tone(self) -> None:
         """The last sign of an agent that has lost its voice."""

@@ -26,9 +26,14 @@ class Terms:
     then: Callable[[], None] | None = None
 
 
+STUBBORN = 3
+"""After so many pauses for nothing the rest of a reply is said without one: what is heard is an echo, or a noisy room."""
+
+
 @dataclass(slots=True, eq=False)
 class Reply:
-    """What the agent says now. `began` is where its first sound left; `written`: all of it is queued, or has failed."""
+    """What the agent says now. `began` is where its first sound left; `written`: all of it is queued, or has failed; `pauses`: how
+    often it was paused for nothing."""
 
     answer: Answer
     speech: Speech
@@ -36,10 +41,15 @@ class Reply:
     task: asyncio.Task[None] | None = None
     began: int | None = None
     written: bool = False
+    pauses: int = 0
 
     def may_be_interrupted(self) -> bool:
         """A farewell is heard to its end."""
         return self.terms.interruptible and self.terms.ending is None and not self.answer.ends
+
+    def may_be_paused(self) -> bool:
+        """Speech pauses it, before there are words."""
+        return self.may_be_interrupted() and self.pauses < STUBBORN
 
     def ending(self) -> EndedReason | None:
         """How the call ends when it has been heard; None: it goes on."""

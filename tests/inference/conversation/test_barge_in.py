@@ -66,6 +66,24 @@ def test_a_cough_is_resumed_soon() -> None:
     assert [role for role, _ in played.transcript] == ["assistant"]
 
 
+def test_an_echo_does_not_pause_the_agent_for_ever() -> None:
+    """Whoever hears itself would stop at each of its own words: after three pauses for nothing it says the rest at a stretch."""
+    script = {
+        "start": "ask",
+        "steps": {
+            "ask": {"say": "a b c d e f g h i j k l m n o p q r s t?", "listen": [{"hear": ["yes"], "go": "end"}]},
+            "end": {"end": True},
+        },
+    }
+    echo = [Says(1.0 + n, 1.2 + n, "", kind="rejected") for n in range(9)]
+    played = play(Scene(agent(script=script), echo, hang_up_at=12.0))
+    assert [(item.text, item.interrupted) for item in played.log.items] == [(script["steps"]["ask"]["say"], False)]  # type: ignore[index]
+    assert len(played.media.resumed) == 3
+    assert [change.enabled for _, change in played.media.barge_in] == [True, False, True]
+    # Its words still count, and the next reply may be paused again.
+    assert len(played.stt.begun) == len(echo)
+
+
 def test_long_speech_that_is_rejected_stops_the_agent_which_asks_again() -> None:
     played = talk(Says(1.0, 2.5, "", kind="rejected"), hang_up_at=6.0)
     assert played.transcript[:3] == [
