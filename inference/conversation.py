@@ -21,7 +21,7 @@ from inference.engines import Engines
 from inference.happenings import Happening, Inbox, MediaOver, Tasks
 from inference.ledger import Ledger
 from inference.listener import Deaf, Partial, Recognised
-from inference.message import MessageTaker
+from inference.message_taker import MessageTaker
 from inference.minds import dialogue_of
 from inference.outcome import Outcome
 from inference.prompt import Texts, call_variables
