@@ -167,9 +167,8 @@ def _language_model(settings: Settings) -> Finding:
         return Finding("language model", "note", "none (llm.base_url): agents speak by their script, and need one")
     key = settings.llm.api_key.get_secret_value() if settings.llm.api_key else None
     trouble = asyncio.run(_asked(OpenAiChat(settings.llm.base_url, key)))
-    return Finding(
-        "language model", "fault" if trouble else "ok", trouble or f"{settings.llm.base_url}, {settings.llm.model}"
-    )
+    verdict: Verdict = "fault" if trouble else "ok"
+    return Finding("language model", verdict, f"{settings.llm.base_url}: {trouble or settings.llm.model}")
 
 
 async def _asked(llm: OpenAiChat) -> str | None:
