@@ -59,6 +59,7 @@ class TcpTransport:
         self._sock = sock
         self._host: str = sock.getsockname()[0]
         self._server: asyncio.Server | None = None
+        self._open: set[Connection] = set()
         self._connections: dict[Address, Connection] = {}
         self._hosts: Counter[str] = Counter()
         self._waiting: dict[Address, list[Outgoing]] = {}
@@ -74,7 +75,7 @@ class TcpTransport:
         flow = None if target.flow is None else self._connections.get((target.flow.host, target.flow.port))
         address = (target.host.strip("[]"), target.port)
         connection = flow or self._connections.get(address)
-        if connection is not None:
+        if connection is not None and not connection.closing:
             if not connection.send(outgoing.data):
                 self._loop.call_soon(self.callbacks.on_failed, outgoing)
         elif address in self._waiting:
@@ -94,7 +95,7 @@ class TcpTransport:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for connection in tuple(self._connections.values()):
+        for connection in tuple(self._open):
             connection.close()
         if self._server is not None:
             await self._server.wait_closed()
@@ -104,20 +105,24 @@ class TcpTransport:
     def opened(self, connection: Connection) -> bool:
         """A connection is there; False when it is one too many."""
         host = connection.peer.host
-        if len(self._connections) >= self.limits.connections or self._hosts[host] >= self.limits.per_host:
+        if len(self._open) >= self.limits.connections or self._hosts[host] >= self.limits.per_host:
             return False
         self._hosts[host] += 1
+        self._open.add(connection)
         self._connections[(host, connection.peer.port)] = connection
         return True
 
     def closed(self, connection: Connection) -> None:
-        """A connection is gone."""
+        """A connection is gone. Another one with the same peer may have taken its place already."""
+        if connection not in self._open:
+            return
+        self._open.discard(connection)
         address = (connection.peer.host, connection.peer.port)
         if self._connections.get(address) is connection:
             del self._connections[address]
-            self._hosts[connection.peer.host] -= 1
-            if not self._hosts[connection.peer.host]:
-                del self._hosts[connection.peer.host]
+        self._hosts[connection.peer.host] -= 1
+        if not self._hosts[connection.peer.host]:
+            del self._hosts[connection.peer.host]
 
     def _queue(self, address: Address, outgoing: Outgoing) -> None:
         waiting = self._waiting[address]
@@ -183,6 +188,11 @@ class Connection(asyncio.Protocol):
         self._prove()
         self._transport = None
         self._owner.closed(self)
+
+    @property
+    def closing(self) -> bool:
+        """Whether nothing more can be sent on it."""
+        return self._transport is None or self._transport.is_closing()
 
     def send(self, data: bytes) -> bool:
         """Send; False when the connection is closing, or when the peer does not read and too much waits already."""

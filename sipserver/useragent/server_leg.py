@@ -30,6 +30,8 @@ class ServerLeg(AgentLeg):
         self._last_progress: tuple[int, bytes | None] | None = None
         transaction.on_cancel = self._cancelled
         agent.enter(self.dialog.id, self)
+        patience = _expires(invite)
+        self._expiry = None if patience is None else agent.timers.after(patience, self._expired)
 
     # -- what the owner does ------------------------------------------------------------------------------------------
 
@@ -44,7 +46,7 @@ class ServerLeg(AgentLeg):
     def answer(self, sdp: bytes) -> None:
         """200, until the ACK comes."""
         if self._undecided:
-            self._progress.cancel()
+            self._settle()
             response = self.respond(self._transaction, 200, sdp=sdp, send=False)
             self._repeat(self._transaction, response, self._acknowledged)
 
@@ -71,7 +73,7 @@ class ServerLeg(AgentLeg):
         self.respond(cancel, 200)
         if self._undecided:
             self.respond(self._transaction, 487)
-            self._progress.cancel()
+            self._settle()
             self._peer_left("cancel", cancel.request)
 
     def _bye(self, transaction: ServerTransaction) -> None:
@@ -79,7 +81,7 @@ class ServerLeg(AgentLeg):
         self.respond(transaction, 200)
         if self._undecided:
             self.respond(self._transaction, 487)
-            self._progress.cancel()
+            self._settle()
         self._peer_left("bye", transaction.request)
 
     def _busy(self) -> int | None:
@@ -95,6 +97,13 @@ class ServerLeg(AgentLeg):
         elif not self.over:
             self._agent.happened(self, Answered(sdp_body(ack)))
 
+    def _expired(self) -> None:
+        """The caller's Expires: whoever has not answered by now does not any more (section 13.3.1)."""
+        if self._undecided:
+            self.respond(self._transaction, 487)
+            self._settle()
+            self._peer_left("cancel", self.invite)
+
     def _still_ringing(self) -> None:
         if self._undecided:
             self.ring(*(self._last_progress or (180, None)))
@@ -103,8 +112,20 @@ class ServerLeg(AgentLeg):
     def _undecided(self) -> bool:
         return not self.over and self._transaction.final is None
 
-    def _drop(self) -> None:
+    def _settle(self) -> None:
+        """There is a final answer: the alarms of ringing are not needed any more."""
         self._progress.cancel()
+        if self._expiry is not None:
+            self._expiry.cancel()
+
+    def _drop(self) -> None:
+        self._settle()
         self.finish()
         if self.dialog is not None:
             self._agent.leave(self.dialog.id)
+
+
+def _expires(invite: Request) -> int | None:
+    """Seconds; what is no number of them is as if it were not there (section 20.19)."""
+    value = invite.headers.get("expires") or ""
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= 10 else None

@@ -523,3 +523,35 @@ def test_from_a_dialog_whose_requests_come_over_tcp_ours_go_back_over_the_same_c
     bye = script.last("BYE")
     assert isinstance(bye, Request)
     assert bye.via.transport == "TCP"
+
+
+def test_an_invite_expires_when_its_caller_said_so() -> None:
+    """RFC 3261 section 13.3.1."""
+    Transcript().run(
+        """
+        0.000  <  INVITE branch=a Expires=20
+        0.000  >  100
+        1.000  !  ring 180
+        1.000  >  180
+        20.000 >  487
+        20.000 *  Ended cancel
+        20.000 *  over
+        20.010 <  ACK branch=a
+        90.000 .
+        """
+    )
+
+
+@pytest.mark.parametrize("expires", ["20", "soon", "-1"])
+def test_a_call_that_was_answered_does_not_expire(expires: str) -> None:
+    Transcript().run(
+        f"""
+        0.000  <  INVITE branch=a Expires={expires}
+        0.000  >  100
+        1.000  !  answer
+        1.000  >  200
+        1.100  <  ACK
+        1.100  *  Answered
+        90.000 .
+        """
+    )

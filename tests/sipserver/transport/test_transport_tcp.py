@@ -159,3 +159,23 @@ def test_a_connection_that_spoke_once_stays() -> None:
             await each.wait_closed()
 
     run(test, TcpLimits(silent=0.1))
+
+
+def test_after_its_connection_was_closed_a_peer_gets_a_new_one() -> None:
+    """A BYE in a dialog whose connection is gone; also while the old one is still being closed."""
+
+    async def test(side: Side) -> None:
+        other = Side()
+        await other.transport.listen()
+        for count in (1, 2, 3):
+            side.send(other.port)
+            await until(lambda count=count: len(other.messages) == count)  # type: ignore[misc]
+            [connection] = side.transport._connections.values()
+            connection.close() if count == 1 else connection._transport.close()  # type: ignore[union-attr, func-returns-value]
+        assert len({source.port for _, source in other.messages}) == 3
+        assert side.failed == []
+        await other.transport.close()
+        await until(lambda: not side.transport._open)
+        assert not side.transport._hosts
+
+    run(test)
