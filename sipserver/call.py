@@ -49,6 +49,14 @@ ENDED_RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0)
 _REFUSALS = {EndedReason.CANCELED: 480, EndedReason.AT_CAPACITY: 503, EndedReason.NODE_LOST: 503}
 """How an inbound call is refused that we end before its answer; 500 for every other reason."""
 
+RETRY_AFTER = 30
+"""Seconds after which a caller may try again whom the node could not take."""
+
+
+def later(status: int, seconds: int = RETRY_AFTER) -> tuple[tuple[str, str], ...]:
+    """The header that belongs to a 503: without one it counts as a 500 (RFC 3261 section 21.5.4)."""
+    return (("Retry-After", str(seconds)),) if status == 503 else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -293,7 +301,8 @@ class Call:
         if self._leg is None:
             return
         if self.party.direction is CallDirection.INBOUND and self.answered_at is None:
-            self._leg.reject(outcome.sip_code or _REFUSALS.get(outcome.reason, 500))
+            status = outcome.sip_code or _REFUSALS.get(outcome.reason, 500)
+            self._leg.reject(status, headers=later(status))
         else:
             self._leg.hang_up(outcome.reason)
 

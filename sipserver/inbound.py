@@ -9,7 +9,7 @@ from functools import partial
 
 import structlog
 
-from sipserver.call import Call, Party, Services
+from sipserver.call import RETRY_AFTER, Call, Party, Services, later
 from sipserver.capacity import Capacity
 from sipserver.legs import Leg
 from sipserver.live import LiveCalls
@@ -28,7 +28,7 @@ class Manners:
     """How inbound calls are treated: seconds of ringing before the answer, and what Retry-After says beside a 503."""
 
     ring_seconds: float = 0.0
-    retry_after: int = 30
+    retry_after: int = RETRY_AFTER
 
 
 class Rejected(Exception):
@@ -114,7 +114,7 @@ class Inbound:
         return route.agent
 
     def _reject(self, leg: Leg, refusal: Rejected) -> None:
-        retry = (("Retry-After", str(self._manners.retry_after)),) if refusal.status == 503 else ()
+        retry = later(refusal.status, self._manners.retry_after)
         host = leg.source.host if leg.source else None
         logger.info("call refused", sip_code=refusal.status, why=refusal.why, source=host)
         leg.reject(refusal.status, headers=(*refusal.headers, *retry))

@@ -62,7 +62,7 @@ async def _is_ended(home: House) -> None:
     await _gone(home, children)
     assert _row(home) == ("completed", "node_lost")
     assert abs(_recorded(home) - _sent(call)) < 0.5
-    said = query(home.node.folder, "SELECT role, text FROM transcript_items ORDER BY rowid")
+    said = query(home.node.folder, "SELECT role, content FROM utterances ORDER BY id")
     assert said[-1][0] == "assistant"
     assert said[-1][1]
 

@@ -202,7 +202,7 @@ def _nonsense(chance: random.Random) -> list[bytes]:
     ]
     for method in ("INVITE", "OPTIONS", "ACK", "BYE", "CANCEL", "REGISTER", "NOTIFY"):
         for _ in range(20):
-            message = bytearray(request(method, "+12025550126", 5060, chance.randbytes(4).hex()))
+            message = bytearray(request(method, "+12025550129", 5060, chance.randbytes(4).hex()))
             for _ in range(chance.randrange(1, 9)):
                 message[chance.randrange(len(message))] = chance.randrange(256)
             start, stop = sorted(chance.choices(range(len(message)), k=2))

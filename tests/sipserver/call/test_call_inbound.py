@@ -272,6 +272,7 @@ def test_media_that_are_gone_when_it_rings_are_503() -> None:
         leg = stage.ring()
         await stage.done()
         assert leg.did == ["ring 180", "reject 503"]
+        assert leg.retry_after == "30"
         assert stage.end() == ("failed", "at_capacity")
 
     run(scene())
