@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import Any, TypeVar
 
@@ -13,24 +14,28 @@ from control_api.errors import ApiError, from_validation, invalid
 from control_api.models.base import Body, Query
 
 MAX_BODY = 1024 * 1024
+BODY_SECONDS = 30.0
 
 B = TypeVar("B", bound=Body)
 Q = TypeVar("Q", bound=Query)
 
 
-async def read(request: Request) -> bytes:
-    """The body, of JSON's media type and at most 1 MiB. Raises ApiError 413, 415, 400."""
+async def read(request: Request, seconds: float = BODY_SECONDS) -> bytes:
+    """The body, of JSON's media type, at most 1 MiB, all of it here within so many seconds. Raises ApiError 413, 415, 400."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise ApiError(415, "Send JSON, with `Content-Type: application/json`.")
     received = bytearray()
     try:
-        async for piece in request.stream():
-            received += piece
-            if len(received) > MAX_BODY:
-                raise ApiError(413, f"The body is larger than {MAX_BODY} bytes.")
+        async with asyncio.timeout(seconds):
+            async for piece in request.stream():
+                received += piece
+                if len(received) > MAX_BODY:
+                    raise ApiError(413, f"The body is larger than {MAX_BODY} bytes.")
     except ClientDisconnect:
         raise ApiError(400, "The body broke off.") from None
+    except TimeoutError:
+        raise ApiError(400, f"The body was not here after {seconds:g} s.", headers={"Connection": "close"}) from None
     return bytes(received)
 
 

@@ -6,13 +6,50 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+HEAD_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 75
 """How long a connection may be idle. Longer than clients keep theirs (httpx: 5 s), so that it is they who close it: a request
 that is sent while we close would get no answer."""
+
+
+class _Impatient(H11Protocol):
+    """Closes a connection that does not bring the head of a request in so many seconds; uvicorn would wait for ever."""
+
+    def __init__(self, seconds: float, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._seconds = seconds
+        self._waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel()
+        super().connection_lost(exc)
+
+    def _expect_head(self) -> None:
+        """Between two requests, from the first byte of the next on; an idle connection is uvicorn's to close."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._cancel()
+        elif self._waiting is None:
+            self._waiting = self.loop.call_later(self._seconds, self.transport.close)
+
+    def _cancel(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
 
 
 class _Quiet(uvicorn.Server):
@@ -38,9 +75,12 @@ def listen(host: str, port: int) -> socket.socket:
 class HttpServer:
     """Serves an application on a bound socket. `start` returns at once: connections wait in the socket until it accepts."""
 
-    def __init__(self, app: ASGIApp, bound: socket.socket, grace: float = 5.0) -> None:
+    def __init__(
+        self, app: ASGIApp, bound: socket.socket, grace: float = 5.0, head_seconds: float = HEAD_SECONDS
+    ) -> None:
         config = uvicorn.Config(
             app,
+            http=cast(type[asyncio.Protocol], partial(_Impatient, head_seconds)),
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -18,6 +18,10 @@ from sipserver.locate import Target
 _AT_ONCE = 256
 """Datagrams taken in one go, before others of the loop get their turn."""
 _BUFFER = 4 * 1024 * 1024
+_RCVBUFFORCE = 33
+"""Linux's asm-generic/socket.h: as SO_RCVBUF, beyond net.core.rmem_max, for who may (CAP_NET_ADMIN)."""
+_LATE_SECONDS = 0.2
+"""After so long with datagrams always left over the newest ones wait about as long; callers repeat theirs after 0.5 s (T1)."""
 _MAX_DATAGRAM = 65535
 # Linux's linux/in.h and linux/in6.h; the socket module does not name them in every version.
 _RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
@@ -40,11 +44,17 @@ class UdpTransport:
         self._sock = sock
         self._on_datagram = on_datagram
         self._on_unreachable = on_unreachable
+        self._behind_since: float | None = None
         sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        _widen(sock)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         sock.setsockopt(*_RECVERR[sock.family], 1)
         loop.add_reader(sock, self._readable)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether for a while more has come than could be taken: what waits is old, and its repetitions come on top of it."""
+        return self._behind_since is not None and self._loop.time() - self._behind_since > _LATE_SECONDS
 
     def send(self, data: bytes, target: Target) -> None:
         """Send one datagram. A full buffer is a lost datagram, as it is anywhere on the way. Raises OSError."""
@@ -68,6 +78,7 @@ class UdpTransport:
             try:
                 data, address = self._sock.recvfrom(_MAX_DATAGRAM)
             except BlockingIOError:
+                self._behind_since = None
                 if not taken:
                     self._read_errors()
                 return
@@ -77,6 +88,8 @@ class UdpTransport:
             self._on_datagram(data, Source("udp", address[0], address[1]))
             if self._sock.fileno() < 0:
                 return
+        if self._behind_since is None:
+            self._behind_since = self._loop.time()
 
     def _read_errors(self) -> None:
         """Empty the error queue; what is left in it would wake the loop for ever."""
@@ -87,6 +100,14 @@ class UdpTransport:
                 return
             if address and any(_is_unreachable(note) for _, _, note in notes):
                 self._on_unreachable(Target("udp", address[0], address[1]))
+
+
+def _widen(sock: socket.socket) -> None:
+    """Room for what comes while the loop is busy with something else."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, _BUFFER)
+    except OSError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
 
 
 def _is_unreachable(note: bytes) -> bool:

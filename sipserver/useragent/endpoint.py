@@ -105,7 +105,12 @@ class SipEndpoint:
         ports: dict[Transport, int] = dict.fromkeys(self._transports, bound.port)
         identity = Identity.make(self.advertised, ports, self._user_agent, self._random)
         self._core = UserAgent(
-            identity, self._guard, is_full=is_full, tap=self._tap, intervals=self._intervals, limits=self._limits
+            identity,
+            self._guard,
+            is_full=lambda: self._is_late() or is_full(),
+            tap=self._tap,
+            intervals=self._intervals,
+            limits=self._limits,
         )
         if bound.udp is not None:
             self._udp = UdpTransport(loop, bound.udp, self._received, self._unreachable)
@@ -196,6 +201,9 @@ class SipEndpoint:
         self._timer = None
         self._agent.handle_timer(self._clock())
         self._move()
+
+    def _is_late(self) -> bool:
+        return self._udp is not None and self._udp.is_late
 
     # -- what goes out ------------------------------------------------------------------------------------------------
 
