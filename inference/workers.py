@@ -103,7 +103,8 @@ class Worker(asyncio.Protocol):
         self.listen(id_, lambda message: None if answer.done() else answer.set_result(message))
         try:
             self.post(Message(kind, id_, fields))
-            message = await asyncio.wait_for(answer, timeout)
+            async with asyncio.timeout(timeout):
+                message = await answer
         except TimeoutError:
             raise WorkerGone(f"a speech worker did not answer within {timeout:g} s") from None
         finally:
@@ -115,7 +116,8 @@ class Worker(asyncio.Protocol):
     async def greet(self, timeout: float) -> None:
         """Until it said that it is ready. Raises WorkerGone with its reason."""
         try:
-            message = await asyncio.wait_for(asyncio.shield(self._hello), timeout)
+            async with asyncio.timeout(timeout):
+                message = await asyncio.shield(self._hello)
         except TimeoutError:
             raise WorkerGone(f"a speech worker was not ready within {timeout:g} s") from None
         if message.kind != "ready":
@@ -126,7 +128,8 @@ class Worker(asyncio.Protocol):
         """Returns when the worker is gone. One that is stuck is killed."""
         while not self._gone.is_set():
             try:
-                await asyncio.wait_for(self._gone.wait(), PING_EVERY)
+                async with asyncio.timeout(PING_EVERY):
+                    await self._gone.wait()
             except TimeoutError:
                 await self._ping()
 
@@ -154,7 +157,8 @@ class Worker(asyncio.Protocol):
         pidfd = os.pidfd_open(self._process.pid)
         loop.add_reader(pidfd, ended.set)
         try:
-            await asyncio.wait_for(ended.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await ended.wait()
         except TimeoutError:
             pass
         finally:

@@ -66,8 +66,10 @@ class DecoderPool:
         waiter: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         try:
-            return await asyncio.wait_for(waiter, timeout)
+            async with asyncio.timeout(timeout):
+                return await waiter
         except TimeoutError:
+            self._return(waiter)
             self.refused += 1
             raise SttUnavailable(f"no decoder was free within {timeout:g} s") from None
         except asyncio.CancelledError:

@@ -143,7 +143,8 @@ class EspeakStream:
 
     async def _message(self) -> Message | None:
         try:
-            return await asyncio.wait_for(self._messages.get(), CHUNK_TIMEOUT)
+            async with asyncio.timeout(CHUNK_TIMEOUT):
+                return await self._messages.get()
         except TimeoutError:
             raise TtsUnavailable(f"the voice did not go on within {CHUNK_TIMEOUT:g} s") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.pronounce import arpabet, spellable
+from inference.stt.base import SttUnavailable
+from inference.stt.decoder_pool import DecoderPool, Slot
 from inference.stt.jsgf_words import undefined_rules, words_of
 from inference.stt.rejection import Evidence, Segment, weigh
 from inference.tts.base import WordMark
@@ -171,5 +174,31 @@ def test_a_worker_that_cannot_start_is_told_and_tried_again() -> None:
         assert workers.restarts >= 1
         assert ups == []
         await workers.aclose()
+
+    asyncio.run(story())
+
+
+class _Alive:
+    """All that the pool wants of a worker."""
+
+    alive = True
+
+
+@pytest.mark.parametrize("gives_up", ["cancel", "time"])
+def test_who_gives_up_in_the_moment_in_which_it_is_served_leaves_the_decoder(gives_up: str) -> None:
+    """Being cancelled is not forgotten over it either: whoever waits for the end would wait for ever."""
+
+    async def story() -> None:
+        pool, slot = DecoderPool(), Slot(cast("Worker", _Alive()), 0)
+        waiting = asyncio.create_task(pool.take("grammar", 0.0 if gives_up == "time" else 60.0))
+        await asyncio.sleep(0)
+        if gives_up == "cancel":
+            pool.give(slot)
+            waiting.cancel()
+        else:
+            asyncio.get_running_loop().call_soon(pool.give, slot)
+        with pytest.raises((asyncio.CancelledError, SttUnavailable)):
+            await waiting
+        assert await pool.take("grammar", 1.0) is slot
 
     asyncio.run(story())
