@@ -221,9 +221,19 @@ async def spawn(spec: WorkerSpec) -> Worker:
         await asyncio.get_running_loop().create_unix_connection(lambda: worker, sock=ours)
         await worker.greet(READY_TIMEOUT)
     except BaseException:
-        await asyncio.shield(worker.close())
+        await _close(worker)
         raise
     return worker
+
+
+async def _close(worker: Worker) -> None:
+    """Close it whole: who is cancelled meanwhile waits until the process is reaped, or nobody would reap it."""
+    closing = asyncio.ensure_future(worker.close())
+    try:
+        await asyncio.shield(closing)
+    except asyncio.CancelledError:
+        await closing
+        raise
 
 
 def _command(spec: WorkerSpec, fd: int) -> list[str]:
@@ -318,5 +328,5 @@ class Workers:
         finally:
             self._live.remove(worker)
             self._on_down(worker)
-            await asyncio.shield(worker.close())
+            await _close(worker)
         raise WorkerGone("a speech worker died")
