@@ -23,7 +23,8 @@ class NodeFailed(Exception):
 
 
 class DemoNode:
-    """`antiphon serve` on a data folder. An asynchronous context manager; inside it calls can be taken.
+    """`antiphon serve` on a data folder. An asynchronous context manager; inside it calls can be taken. Unless it is given a `key`
+    of the folder, it has one made.
 
     `ready_path` is the health check that must answer 200 before the server counts as started; `prefix` is put before each
     command, such as `nsenter …` for a server that sees file systems of its own. It may be killed and started again: ports,
@@ -64,9 +65,9 @@ class DemoNode:
 
     async def __aenter__(self) -> DemoNode:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.key = await self._command(
-            "keys", "create", "--data-dir", str(self.folder), "--name", "demo", "--scope", "admin"
-        )
+        if not self.key:
+            create = ("keys", "create", "--data-dir", str(self.folder), "--name", "demo", "--scope", "admin")
+            self.key = await self._command(*create)
         self.http = httpx.AsyncClient(
             base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=30, trust_env=False
         )

@@ -7,8 +7,7 @@ import signal
 import wave
 from pathlib import Path
 
-from sipserver.demo.phone import PhoneCall
-from tests.acceptance.house import CALLER, NUMBER, House, house, query, speaks_for, until
+from tests.acceptance.house import CALLER, NUMBER, House, house, query, sent, speaks_for, until
 from tests.acceptance.test_node_killed import alive
 from tests.acceptance.wire import refusal
 
@@ -61,7 +60,7 @@ async def _is_ended(home: House) -> None:
     assert await call.until_ended(10) == "bye"
     await _gone(home, children)
     assert _row(home) == ("completed", "node_lost")
-    assert abs(_recorded(home) - _sent(call)) < 0.5
+    assert abs(_recorded(home) - sent(call)) < 0.5
     said = query(home.node.folder, "SELECT role, content FROM utterances ORDER BY id")
     assert said[-1][0] == "assistant"
     assert said[-1][1]
@@ -93,7 +92,3 @@ def _recorded(home: House) -> float:
     newest = max((home.node.folder / "recordings").glob("*.wav"), key=lambda file: file.stat().st_mtime_ns)
     with wave.open(str(newest)) as file:
         return file.getnframes() / 8000
-
-
-def _sent(call: PhoneCall) -> float:
-    return call.line.received.packets * 0.02

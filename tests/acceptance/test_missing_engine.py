@@ -31,7 +31,7 @@ def test_without_a_recogniser_a_message_is_taken_and_without_ports_a_call_is_ref
     async def test() -> None:
         with _rtp_ports() as ports:
             async with house(tmp_path, {"ANTIPHON__STT__WORKERS": "0"}, rtp_ports=ports) as home:
-                ids = await home.agent()
+                ids = await home.agent(agentGreetingEnabled=True, agentGreeting="Good morning.")
                 await _not_ready(home, ids, DEAF)
                 spoken = await _message(home)
                 assert spoken == [f"Good morning. {SORRY}", THANKS]
@@ -43,7 +43,7 @@ def test_without_a_recogniser_a_message_is_taken_and_without_ports_a_call_is_ref
 def test_without_a_voice_a_tone_asks_for_the_message(runner: asyncio.Runner, tmp_path: Path) -> None:
     async def test() -> None:
         async with house(tmp_path, {"ANTIPHON__TTS__WORKERS": "0"}) as home:
-            ids = await home.agent()
+            ids = await home.agent(agentGreetingEnabled=True, agentGreeting="Good morning.")
             await _not_ready(home, ids, MUTE)
             assert await _message(home) == []
             call = await home.call(await home.newest())

@@ -91,15 +91,13 @@ def _start(start: Start) -> Obstacle:
 
 
 OBSTACLES: Mapping[str, Obstacle] = {
-    "SIP port, UDP": _port("--sip", UDP),
-    "SIP port, TCP": _port("--sip", TCP),
+    "SIP port": _port("--sip", UDP),
     "API port": _port("--api", TCP),
     "RTP ports without room for a call": _start(Start(("20001", "20002"), {"--rtp-ports": "20001-20002"})),
     "data folder of another server": _folder_in_use,
     "damaged master key": _damaged_key,
     "database that is none": _no_database,
     "malformed TOML": _config("[sip\nbind = 1", "antiphon.toml", "line 1"),
-    "unknown key": _config('[sip]\nbimd = "127.0.0.1:5060"', "sip.bimd", "no such setting"),
     "unknown variable": _start(
         Start(("ANTIPHON__SIP__BIMD", "no such setting"), environment={"ANTIPHON__SIP__BIMD": "127.0.0.1:5060"})
     ),
