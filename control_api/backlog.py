@@ -34,6 +34,7 @@ class Backlog:
         self._store = store
         self._waiting: dict[str, deque[_Entry]] = {}
         self._behind = asyncio.Event()
+        self._flushing = asyncio.Lock()
 
     async def write(
         self, call_id: str, statements: Statements[T], then: Callable[[T], None] = lambda _result: None
@@ -62,12 +63,13 @@ class Backlog:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what waits, as far as the disk takes it."""
-        for call_id in list(self._waiting):
-            if not await self._written(call_id, self._waiting[call_id]):
-                return
-        if not self._waiting:
-            self._behind.clear()
+        """Write what waits, as far as the disk takes it. Two at once would write a line twice and skip the next."""
+        async with self._flushing:
+            for call_id in list(self._waiting):
+                if not await self._written(call_id, self._waiting[call_id]):
+                    return
+            if not self._waiting:
+                self._behind.clear()
 
     async def _written(self, call_id: str, entries: deque[_Entry]) -> bool:
         """Write all that waits of one call; what comes meanwhile waits behind it. False when the disk fails again."""

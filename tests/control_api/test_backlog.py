@@ -71,7 +71,7 @@ def test_what_a_full_disk_did_not_take_of_a_call_is_written_in_order_when_there_
                 await log.begin(begun("22222222-2222-2222-2222-222222222222"))
         async with asyncio.timeout(5):
             await store.usable()
-            await log.flush()
+            await asyncio.gather(*(log.flush() for _ in range(3)))
         row = await store.read(lambda connection: calls.get_any(connection, CALL))
         assert row is not None
         assert (row.status, row.started_at, row.captured) == ("completed", 15, {"wish": "move"})
