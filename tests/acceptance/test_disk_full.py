@@ -85,6 +85,28 @@ def test_a_full_disk_costs_no_call(runner: asyncio.Runner, tmp_path: Path) -> No
     runner.run(test())
 
 
+def test_a_server_that_finds_too_little_room_starts_and_takes_no_calls(runner: asyncio.Runner, tmp_path: Path) -> None:
+    """Needs no file system of its own: the reserve is larger than any disk."""
+
+    async def test() -> None:
+        limits = {
+            "ANTIPHON__RECORDING__MIN_FREE_MB": str(10**9),
+            "ANTIPHON__STT__WORKERS": "0",
+            "ANTIPHON__TTS__WORKERS": "0",
+        }
+        async with house(tmp_path, limits, ready_path="/livez") as home:
+            await home.agent()
+            reason = await _refusal(home)
+            assert reason is not None
+            assert re.fullmatch(r"Only \d+ MiB of disk are free; recording\.min_free_mb asks for more\.", reason)
+            answer = await refusal(home.node.sip, NUMBER)
+            assert answer.status == 503
+            assert int(str(answer.headers.get("Retry-After"))) > 0
+            assert await home.node.get("/v1/calls") == []
+
+    runner.run(test())
+
+
 async def _little_is_left(home: House, small: Disk, ids: tuple[str, str]) -> None:
     """Below the reserve: new calls are refused, both ways, and the reason is told."""
     small.fill(RESERVE * MEGABYTE // 2)
