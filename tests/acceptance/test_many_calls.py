@@ -51,9 +51,10 @@ async def _talk(call: PhoneCall) -> None:
 async def _was_kept(home: House, caller: str, call: PhoneCall) -> None:
     found = await home.recorded(await home.newest(caller))
     assert (found["status"], found["endedReason"], found["problems"]) == ("completed", "agent_ended", [])
-    assert [item["content"] for item in found["transcript"]] == [
-        HELLO, "[key 2]", "Goodbye.",
-    ]  # fmt: skip
+    first, *rest = [item["content"] for item in found["transcript"]]
+    # On a machine that does much else the key may come before the last word.
+    assert HELLO.startswith(first.rstrip())
+    assert rest == ["[key 2]", "Goodbye."]
     sound = await recording(found)
     assert abs(sound.seconds - sent(call)) < 0.5
     assert call.line.received.sequence_gaps == 0
