@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from sipserver.demo.scenario import Voice
-from tests.acceptance.house import LONG, House, recording, said, sent, speaks_for
+from tests.acceptance.house import LONG, House, recording, said, sent, speaks_for, until
 
 CALLER = "+12025550124"
 
@@ -41,7 +41,7 @@ def test_a_killed_media_process_ends_its_calls_and_takes_the_next(runner: asynci
 
 def test_a_killed_recogniser_costs_an_utterance_and_no_call(runner: asyncio.Runner, shared: House) -> None:
     async def test() -> None:
-        await shared.agent("+12025550121")
+        ids = await shared.agent("+12025550121")
         async with Voice() as say:
             sentence = await say("I would like to move my appointment.")
         call = await shared.ring_until_answered("+12025550121", CALLER)
@@ -61,6 +61,7 @@ def test_a_killed_recogniser_costs_an_utterance_and_no_call(runner: asyncio.Runn
         assert {problem["part"] for problem in found["problems"]} == {"stt"}
         assert (found["status"], found["endedReason"]) == ("completed", "agent_ended")
         assert "i would like to move my appointment" in said(found, "user")
+        await until(lambda: _is_ready(shared, ids[0]), "a new worker has taken over")
         await shared.good_call("+12025550121", CALLER)
 
     runner.run(test())
@@ -70,7 +71,7 @@ def test_a_killed_voice_costs_no_call_without_a_word_about_it(runner: asyncio.Ru
     """What was synthesised is still said; what comes next is said by a new worker, or the call ends and says why in its problems."""
 
     async def test() -> None:
-        await shared.agent("+12025550122")
+        ids = await shared.agent("+12025550122")
         call = await shared.ring_until_answered("+12025550122", CALLER)
         await call.line.agent_ends(20)
         await call.line.press("1")
@@ -86,9 +87,16 @@ def test_a_killed_voice_costs_no_call_without_a_word_about_it(runner: asyncio.Ru
         else:
             assert found["endedReason"] == "error"
             assert {problem["part"] for problem in found["problems"]} == {"tts"}
+        await until(lambda: _is_ready(shared, ids[0]), "a new worker has taken over")
         await shared.good_call("+12025550122", CALLER)
 
     runner.run(test())
+
+
+async def _is_ready(home: House, agent_id: str) -> bool:
+    """An agent whose engine is just being started again takes messages instead of calls."""
+    agent = await home.node.get(f"/v1/agents/{agent_id}")
+    return bool(agent["readiness"]["ok"])
 
 
 def _kill(home: House, command: str) -> None:
