@@ -139,6 +139,41 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class TrunkOptions:
+    """How calls over a trunk are made and taken: the options of the contract's `/trunks`, with its defaults.
+
+    `number_format`: how numbers stand in the URIs of this trunk, both ways; `region` (ISO 3166-1) reads those without a plus.
+    `from_user` replaces the caller id in From, which then stands in the header that `identity` names (RFC 3325, RFC 5806).
+    `session_timer` in seconds (RFC 4028), None: only when the peer asks for it. `codecs` are encoding names in our order,
+    `ptime` milliseconds. `max_channels`, `max_calls_per_second`, `ring_timeout_seconds` None: no limit of the trunk's own.
+    `advertised_address`: the host in Via, Contact and SDP; peers inside `local_nets` (CIDR) see our own address instead.
+    `caller_id`: where an inbound caller's number is read; `context_headers`: names of headers that become variables.
+    """
+
+    number_format: Literal["e164", "national", "raw"] = "e164"
+    region: str | None = None
+    from_user: str | None = None
+    identity: Literal["none", "pai", "ppi", "diversion"] = "none"
+    privacy: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+    codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    ptime: int = 20
+    srtp: Literal["off", "preferred", "required"] = "off"
+    session_timer: int | None = None
+    reliable100: Literal["off", "supported", "required"] = "supported"
+    max_channels: int | None = None
+    max_calls_per_second: float | None = None
+    ring_timeout_seconds: int | None = None
+    advertised_address: str | None = None
+    local_nets: tuple[str, ...] = ()
+    accept_refer: bool = False
+    catch_all_agent_id: str | None = None
+    caller_id: Literal["pai", "from"] = "pai"
+    context_headers: tuple[str, ...] = ("User-to-User",)
+    follow_redirects: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Trunk:
     """A way to the telephone network.
 
@@ -157,6 +192,7 @@ class Trunk:
     username: str | None = None
     auth_user: str | None = None
     password: str | None = field(default=None, repr=False)
+    options: TrunkOptions = TrunkOptions()
 
 
 @dataclass(frozen=True, slots=True)
