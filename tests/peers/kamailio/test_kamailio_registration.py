@@ -141,7 +141,7 @@ def runner() -> Iterator[asyncio.Runner]:
 @asynccontextmanager
 async def _site(folder: Path) -> AsyncIterator[Site]:
     messages: list[tuple[str, Request | Response]] = []
-    environment = {"ANTIPHON__STT__WORKERS": "0", "ANTIPHON__MEDIA__PROCESSES": "1"}
+    environment = {"ANTIPHON__STT__DECODERS": "1", "ANTIPHON__MEDIA__PROCESSES": "1"}
     async with (
         Phone(tap=lambda _id, direction, message: messages.append((direction, message))) as phone,
         DemoNode(folder / "data", environment) as node,
