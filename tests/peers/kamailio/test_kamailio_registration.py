@@ -64,11 +64,11 @@ class Registrar:
 
 
 @asynccontextmanager
-async def kamailio(folder: Path, algorithm: str, caller: int) -> AsyncIterator[Registrar]:
+async def kamailio(folder: Path, algorithm: str, caller: int, port: int | None = None) -> AsyncIterator[Registrar]:
     """Kamailio on a free port of the loopback, ended by the id of its own process. Calls from `caller` need no password."""
     assert KAMAILIO is not None
     folder.mkdir()
-    registrar = Registrar(free_port(), folder / "log")
+    registrar = Registrar(port or free_port(), folder / "log")
     text = TEMPLATE.read_text()
     filled = {"PORT": registrar.port, "ALGORITHM": algorithm, "CALLER": caller, "MAXIMUM": GRANTED}
     for name, value in filled.items():
@@ -236,7 +236,10 @@ def test_a_proxy_that_restarts_gets_the_registration_again(runner: asyncio.Runne
             number = await site.number(first.fields("tcp", False))
         await until(lambda: site.has_status(number, "failed"), "the lost connection is noticed", 10)
         assert (await site.registration(number))["expiresAt"] is None
-        await site.delete(number)
+        async with kamailio(tmp_path / "second", "MD5", site.phone.port, first.port) as second:
+            await until(lambda: site.has_status(number, "registered"), "the new proxy has the registration", 30)
+            assert second.bindings() == [1]
+            await site.delete(number)
 
     runner.run(test())
 

@@ -44,7 +44,9 @@ class FakeFlows:
         if status is None:
             return
         request.headers.insert("Via", "SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK1")
-        response = response_to(request, status, to_tag="r", headers=[("Expires", request.headers.get("Expires") or "0")])
+        response = response_to(
+            request, status, to_tag="r", headers=[("Expires", request.headers.get("Expires") or "0")]
+        )
         outcome = Outcome(status, "", response, request, Target("tcp", "192.0.2.9", 5060))
         asyncio.get_running_loop().call_soon(done, outcome)
 
@@ -64,11 +66,15 @@ class FakeFlows:
 
     def sent(self) -> list[tuple[str, str]]:
         """User and Expires of each REGISTER."""
-        return [(request.to.uri.partition("@")[0][4:], request.headers.get("Expires") or "") for _, request in self.requests]
+        return [
+            (request.to.uri.partition("@")[0][4:], request.headers.get("Expires") or "") for _, request in self.requests
+        ]
 
 
 def means() -> Means:
-    return Means(lambda trunk: f"ln-{trunk.id}", virtual_time.now, lambda: DAY + virtual_time.microseconds(), lambda: 0.5)
+    return Means(
+        lambda trunk: f"ln-{trunk.id}", virtual_time.now, lambda: DAY + virtual_time.microseconds(), lambda: 0.5
+    )
 
 
 def run(test: Callable[[Registrations, FakeFlows], Any], *trunks: Trunk) -> None:
