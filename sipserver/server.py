@@ -184,9 +184,7 @@ async def _sip(base: Base, stack: AsyncExitStack) -> tuple[SipEndpoint, Calls, T
     sip, server = base.settings.sip, base.settings.server
     ladder = Ladder(base.live.publish)
     host, port = split_host_port(sip.bind)
-    trunks = Trunks.make(
-        base.box.signing_keys()[0], now, probe_seconds=sip.probe_seconds, learn=sip.advertised is None
-    )
+    trunks = Trunks.make(base.box.signing_keys()[0], now, probe_seconds=sip.probe_seconds, learn=sip.advertised is None)
     guard = SourceGuard(base.directory, time.monotonic, registered=trunks.trunk_of)
     endpoint = SipEndpoint(
         host, port, transports=sip.transports, advertised=sip.advertised, guard=guard, tap=ladder.tap

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from sipserver.capacity import Limits
+from sipserver.capacity import Capacity, Limits
 from sipserver.guard import SourceGuard
 from sipserver.inbound import Inbound, Manners
-from sipserver.capacity import Capacity
 from sipserver.legs import Source
 from sipserver.live import LiveCalls
 from sipserver.message import Request, SipUri

@@ -10,8 +10,8 @@ from typing import Any
 from sipserver.legs import Source
 from sipserver.locate import Target
 from sipserver.message import Headers, Request, response_to
-from sipserver.protocols import RegistrationState, Trunk, TrunkHealth
 from sipserver.probes import Probes
+from sipserver.protocols import RegistrationState, Trunk, TrunkHealth
 from sipserver.registrar_client import Means, Registrations
 from sipserver.useragent.exchange import Errand, Outcome
 from sipserver.useragent.identity import Identity

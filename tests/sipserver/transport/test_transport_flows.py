@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from sipserver.legs import Leg, Source
 from sipserver.locate import Target
 from sipserver.message import Headers, Request, SipUri, StreamFramer
-from sipserver.transport.tcp import TcpCallbacks, TcpTransport
+from sipserver.transport.tcp import TcpCallbacks
 from sipserver.useragent import SipEndpoint
 from sipserver.useragent.exchange import Errand, Outcome
 from tests.sipserver.transcripts import Everybody
