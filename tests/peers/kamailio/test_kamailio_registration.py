@@ -158,9 +158,9 @@ def lasting_site(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-def site(runner: asyncio.Runner, lasting_site: Site) -> Iterator[Site]:
+def site(runner: asyncio.Runner, lasting_site: Site) -> Site:
     runner.run(lasting_site.clear())
-    yield lasting_site
+    return lasting_site
 
 
 @variants
