@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +31,7 @@ from sipserver.protocols import Agent, AgentChecks, DialOrder, Route, Trunk
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
+Watch = Callable[[Sequence[Trunk]], None]
 Rows = tuple[list[AgentRow], list[TrunkRow], list[PhoneNumberRow]]
 
 RESOLVE_SECONDS = 60.0
@@ -65,6 +67,7 @@ class Directory:
         self._resolved: dict[str, Sequence[str]] = {}
         self._picture = _Picture()
         self._refreshing = asyncio.Lock()
+        self._watch: Watch | None = None
 
     async def refresh(self) -> None:
         """Look at the store again; names that are new are resolved, for a few seconds at most."""
@@ -76,10 +79,17 @@ class Directory:
                 agents={row.id: agent_of(row) for row in found_agents},
                 trunks=known,
                 numbers={row.id: row for row in found_numbers},
-                called=dict(_called(found_numbers)),
+                called=dict(_called(found_numbers, known)),
                 addresses=self._addresses(known.values()),
                 networks=list(_networks(known.values())),
             )
+            if self._watch is not None:
+                self._watch(tuple(known.values()))
+
+    def watch(self, watch: Watch) -> None:
+        """Tell this one all trunks, now and after each refresh."""
+        self._watch = watch
+        watch(tuple(self._picture.trunks.values()))
 
     async def keep_resolved(self) -> None:
         """Resolve all names again every minute, until cancelled."""
@@ -181,11 +191,19 @@ async def _rows(connection: AsyncConnection) -> Rows:
     )
 
 
-def _called(numbers: Iterable[PhoneNumberRow]) -> Iterator[tuple[tuple[str, str], PhoneNumberRow]]:
+def _called(
+    numbers: Sequence[PhoneNumberRow], trunks: Mapping[str, Trunk]
+) -> Iterator[tuple[tuple[str, str], PhoneNumberRow]]:
+    """All forms of each number. The only number of a registration is meant, too, when its user is called."""
+    sharing = Counter(number.trunk_id for number in numbers)
     for number in numbers:
-        if number.trunk_id is not None:
-            for form in _forms(number.number):
-                yield (number.trunk_id, form), number
+        if number.trunk_id is None:
+            continue
+        user = trunks[number.trunk_id].username if number.trunk_id in trunks else None
+        if user is not None and sharing[number.trunk_id] == 1:
+            yield (number.trunk_id, user), number
+        for form in _forms(number.number):
+            yield (number.trunk_id, form), number
 
 
 def _forms(number: str) -> set[str]:

@@ -14,7 +14,7 @@ from control_api.secrets import SecretBox
 from control_api.signing import LinkSigner
 from control_api.store.engine import Store
 from inference.tts.base import Voice
-from sipserver.protocols import AgentChecks, Dialler
+from sipserver.protocols import AgentChecks, Dialler, TrunkStates
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -68,6 +68,7 @@ class Services:
     ring_timeout_seconds: int = 60
     link_days: int = 30
     metrics: Metrics | None = None
+    trunk_states: TrunkStates | None = None
 
     def link_until(self, ended_at: int, retention_days: int | None) -> int:
         """Until when the links of a call open: as long as its recording is kept, else as configured."""

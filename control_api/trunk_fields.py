@@ -9,7 +9,7 @@ from typing import Any
 
 from control_api.errors import ApiError, invalid
 from control_api.models.base import MASK
-from control_api.models.phone_number import Mode, Sip, Transport, is_address, is_host, split_sources
+from control_api.models.phone_number import Mode, Sip, Transport, host_of, is_address, is_host, split_sources
 from control_api.secrets import SecretBox
 from control_api.store.trunks import TrunkRow
 
@@ -105,7 +105,7 @@ def _registration(fields: Mapping[str, Any], box: SecretBox) -> dict[str, Any]:
     return {
         "identity": f"registration {user} {host}:{fields['sipPort']}",
         "host": host,
-        "sources": [host, *([proxy] if proxy else [])],
+        "sources": [host, *([host_of(proxy)] if proxy else [])],
         "outbound_proxy": proxy,
         "username": user,
         "auth_user": fields.get("sipAuthUser"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sipserver.call import Services
 from sipserver.capacity import Capacity, Limits
+from sipserver.guard import Registered, nothing_registered
 from sipserver.inbound import Inbound, Manners
 from sipserver.legs import Endpoint, Leg
 from sipserver.live import LiveCalls
@@ -39,11 +40,12 @@ class Calls:
         new_id: Callable[[], str],
         limits: Limits,
         manners: Manners,
+        registered: Registered = nothing_registered,
     ) -> None:
         self._endpoint = endpoint
         self._live = LiveCalls()
         self._capacity = Capacity(limits, self._live, services.log.accepting, services.media.free)
-        self._inbound = Inbound(services, directory, self._live, self._capacity, new_id, manners)
+        self._inbound = Inbound(services, directory, self._live, self._capacity, new_id, manners, registered)
         self._outbound = Outbound(endpoint, services, self._live, self._capacity)
 
     async def start(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sipserver.legs import Source
 from sipserver.message import Request
-from sipserver.protocols import AgentDirectory
+from sipserver.protocols import AgentDirectory, Trunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +47,38 @@ class Buckets:
         return granted
 
 
+Registered = Callable[[Request], Trunk | None]
+"""The trunk whose registered Contact a request was sent to."""
+
+
+def nothing_registered(_request: Request) -> None:
+    """For a node that registers nowhere."""
+
+
 class SourceGuard:
     """The guard of the endpoint (`legs.Guard`), asked for requests that belong to no dialog and no transaction of ours.
 
-    A known source is one whose address belongs to a trunk; what it may reach is decided later. An unknown source learns
-    nothing: INVITE, OPTIONS, REGISTER and whatever else get the same 403; an ACK, which has no answer, is dropped, and so
-    is everything above the rate.
+    A known source is one whose address belongs to a trunk, or one that knows a Contact that we registered: its user cannot be
+    guessed, and a provider may send calls from other addresses than its registrar's. What it may reach is decided later. An
+    unknown source learns nothing: INVITE, OPTIONS, REGISTER and whatever else get the same 403; an ACK, which has no answer,
+    is dropped, and so is everything above the rate.
     """
 
-    def __init__(self, directory: AgentDirectory, now: Callable[[], float], buckets: Buckets | None = None) -> None:
+    def __init__(
+        self,
+        directory: AgentDirectory,
+        now: Callable[[], float],
+        buckets: Buckets | None = None,
+        registered: Registered = nothing_registered,
+    ) -> None:
+        self._registered = registered
         self._directory = directory
         self._now = now
         self._buckets = buckets or Buckets(each=Refill(rate=1, burst=10), together=Refill(rate=50, burst=200))
 
     def admit(self, request: Request, source: Source) -> int | None:
         """None: it may come in. 403, or 0 to drop it."""
-        if self._directory.trunks_of(source.host):
+        if self._directory.trunks_of(source.host) or self._registered(request) is not None:
             return None
         if request.method == "ACK" or not self._buckets.take(source.host, self._now()):
             return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,13 +11,14 @@ import structlog
 
 from sipserver.call import RETRY_AFTER, Call, Party, Services, later
 from sipserver.capacity import Capacity
+from sipserver.guard import Registered, nothing_registered
 from sipserver.legs import Leg
 from sipserver.live import LiveCalls
 from sipserver.media_session import MediaSession
 from sipserver.message.grammar import quote
 from sipserver.numbers import called_numbers, caller_number, region_of
 from sipserver.offer import NotAcceptable, OfferAnswer
-from sipserver.protocols import Agent, AgentDirectory, CallDirection, InboundCall, Route
+from sipserver.protocols import Agent, AgentDirectory, CallDirection, InboundCall, Route, Trunk
 from sipserver.sdp import sdp_body
 
 logger = structlog.get_logger()
@@ -52,6 +53,7 @@ class Inbound:
         capacity: Capacity,
         new_id: Callable[[], str],
         manners: Manners = Manners(),
+        registered: Registered = nothing_registered,
     ) -> None:
         self._services = services
         self._directory = directory
@@ -59,6 +61,7 @@ class Inbound:
         self._capacity = capacity
         self._new_id = new_id
         self._manners = manners
+        self._registered = registered
 
     async def take(self, leg: Leg) -> None:
         """Refuse the call, or see it through to its end. Raises nothing but CancelledError."""
@@ -96,15 +99,30 @@ class Inbound:
             raise Rejected(503, why)
 
     async def _route(self, leg: Leg) -> Route:
-        """An unknown source has been refused by the guard; it is asked again here, for trunks come and go."""
+        """By the registered Contact that was called, before the source: several trunks may share their addresses.
+
+        An unknown source has been refused by the guard; it is asked again here, for trunks come and go.
+        """
+        line = self._registered(leg.invite)
         trunks = self._directory.trunks_of(leg.source.host) if leg.source else ()
-        if not trunks:
+        if line is None and not trunks:
             raise Rejected(403, "The source belongs to no trunk.")
-        for number in called_numbers(leg.invite):
+        route = (
+            None
+            if line is None
+            else await self._first_route((*called_numbers(leg.invite), line.username or ""), (line,))
+        )
+        route = route or await self._first_route(called_numbers(leg.invite), trunks)
+        if route is None:
+            raise Rejected(404, "No such number on the trunks of this source.")
+        return route
+
+    async def _first_route(self, called: Sequence[str], trunks: Sequence[Trunk]) -> Route | None:
+        for number in called:
             route = await self._directory.route(number, trunks)
             if route is not None:
                 return route
-        raise Rejected(404, "No such number on the trunks of this source.")
+        return None
 
     def _agent(self, route: Route) -> Agent:
         if route.agent is None or not route.agent.is_active:

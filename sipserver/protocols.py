@@ -226,6 +226,38 @@ class DialOrder:
     ring_timeout_seconds: int = 60
 
 
+@dataclass(frozen=True, slots=True)
+class RegistrationState:
+    """How our registration at a trunk stands. `expires_at` in microseconds; None where the registrar holds no binding of ours.
+
+    `failed`: it is tried again by itself. `stopped`: it is not (the registrar forbade it with 403, or the node drains).
+    """
+
+    status: Literal["registering", "registered", "failed", "stopped"]
+    expires_at: int | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkHealth:
+    """What the last OPTIONS came to. `unknown`: the trunk has never answered one. `round_trip_ms` None without an answer."""
+
+    status: Literal["up", "down", "unknown"]
+    checked_at: int | None
+    round_trip_ms: float | None
+    last_error: str | None
+
+
+class TrunkStates(Protocol):
+    """How trunks are doing, from memory."""
+
+    def registration(self, trunk_id: str) -> RegistrationState | None:
+        """None where we do not register."""
+
+    def health(self, trunk_id: str) -> TrunkHealth | None:
+        """None where we do not probe."""
+
+
 # -- what is kept of a call ---------------------------------------------------------------------------------------------
 
 

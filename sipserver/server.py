@@ -55,6 +55,7 @@ from sipserver.guard import SourceGuard
 from sipserver.inbound import Manners
 from sipserver.ladder import Ladder
 from sipserver.settings import Settings, split_host_port
+from sipserver.trunks import Trunks
 from sipserver.useragent import SipEndpoint
 
 FLUSH_SECONDS = 5.0
@@ -74,11 +75,13 @@ class Node:
 
     calls: Calls
     runner: JobRunner
+    trunks: Trunks
     api: tuple[str, int]
     sip: tuple[str, int]
 
     def drain(self) -> None:
-        """No new calls; `/readyz` says so."""
+        """No new calls; `/readyz` says so, and registrars are told to send none."""
+        self.trunks.drain()
         self.calls.drain()
 
 
@@ -134,10 +137,10 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Node:
     await recover(base.store, base.name, base.call_log.recording_path, _repaired_seconds, now())
     await base.directory.refresh()
     stack.push_async_callback(base.call_log.flush)
-    endpoint, calls = await _sip(base, stack)
+    endpoint, calls, trunks = await _sip(base, stack)
     public_url = settings.api.public_url or "http://{}:{}".format(*bound.getsockname()[:2])
     policy = EgressPolicy(settings.egress.allow)
-    services = _services(base, calls, policy, public_url.rstrip("/"))
+    services = _services(base, calls, trunks, policy, public_url.rstrip("/"))
     runner = _worker(base, services, policy, stack)
     stack.push_async_callback(base.background.stop)
     base.background.start(base.call_log.catch_up(), "What catches up with a disk that was full")
@@ -147,7 +150,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Node:
     http = HttpServer(create_app(services), bound)
     http.start()
     stack.push_async_callback(http.stop)
-    return Node(calls, runner, http.address, (endpoint.host, endpoint.port))
+    return Node(calls, runner, trunks, http.address, (endpoint.host, endpoint.port))
 
 
 async def _base(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -> Base:
@@ -176,12 +179,13 @@ async def _base(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -
     )
 
 
-async def _sip(base: Base, stack: AsyncExitStack) -> tuple[SipEndpoint, Calls]:
-    """The SIP port, and the calls that come and go by it."""
+async def _sip(base: Base, stack: AsyncExitStack) -> tuple[SipEndpoint, Calls, Trunks]:
+    """The SIP port, the calls that come and go by it, and what we do for trunks beside."""
     sip, server = base.settings.sip, base.settings.server
     ladder = Ladder(base.live.publish)
     host, port = split_host_port(sip.bind)
-    guard = SourceGuard(base.directory, time.monotonic)
+    trunks = Trunks.make(base.box.signing_keys()[0], now, probe_seconds=sip.probe_seconds, learn=sip.advertised is None)
+    guard = SourceGuard(base.directory, time.monotonic, registered=trunks.trunk_of)
     endpoint = SipEndpoint(
         host, port, transports=sip.transports, advertised=sip.advertised, guard=guard, tap=ladder.tap
     )
@@ -194,14 +198,18 @@ async def _sip(base: Base, stack: AsyncExitStack) -> tuple[SipEndpoint, Calls]:
         media_host=base.settings.media.advertised or endpoint.advertised,
     )
     limits = Limits(server.max_calls, server.max_calls_per_agent)
-    calls = Calls(endpoint, services, base.directory, _new_id, limits, Manners(sip.ring_seconds))
+    manners = Manners(sip.ring_seconds)
+    calls = Calls(endpoint, services, base.directory, _new_id, limits, manners, registered=trunks.trunk_of)
     stack.push_async_callback(endpoint.stop)
     stack.push_async_callback(calls.stop)
     await calls.start()
-    return endpoint, calls
+    stack.push_async_callback(trunks.stop)
+    trunks.start(endpoint)
+    base.directory.watch(trunks.follow)
+    return endpoint, calls, trunks
 
 
-def _services(base: Base, calls: Calls, policy: EgressPolicy, public_url: str) -> Services:
+def _services(base: Base, calls: Calls, trunks: Trunks, policy: EgressPolicy, public_url: str) -> Services:
     """What the HTTP operations work with."""
     settings, engines = base.settings, base.engines
     metrics = Metrics(lambda: len(calls.live()), calls.capacity)
@@ -227,6 +235,7 @@ def _services(base: Base, calls: Calls, policy: EgressPolicy, public_url: str) -
         poke_jobs=base.wake.set,
         ring_timeout_seconds=settings.sip.ring_timeout_seconds,
         link_days=settings.recording.url_days,
+        trunk_states=trunks,
     )
 
 

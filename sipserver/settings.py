@@ -85,6 +85,9 @@ class SipSection(Section):
     ring_timeout_seconds: int = Field(
         default=60, ge=5, le=300, description="how long an outbound call rings before CANCEL"
     )
+    probe_seconds: int = Field(
+        default=60, ge=0, description="how often ip_allowlist trunks are asked for a sign of life by OPTIONS; 0: never"
+    )
 
 
 class MediaSection(Section):

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control_api.context import Context, Page
 from control_api.errors import conflict, not_found
-from control_api.models.base import MASK, PageQuery, iso
-from control_api.models.phone_number import NumberCreate, NumberUpdate, PhoneNumber
+from control_api.models.base import MASK, PageQuery, iso, iso_or_none
+from control_api.models.phone_number import Health, NumberCreate, NumberUpdate, PhoneNumber, Registration
 from control_api.services import Services
 from control_api.store import agents, calls, phone_numbers, trunks
 from control_api.store.phone_numbers import PhoneNumberRow
@@ -45,7 +45,7 @@ async def create_phone_number(context: Context, body: NumberCreate) -> PhoneNumb
     async def write(connection: AsyncConnection) -> PhoneNumber:
         trunk = await trunks.create_or_share(connection, wanted)
         placed = replace(row, trunk_id=trunk.id)
-        number = _resource(placed, trunk)
+        number = _resource(placed, trunk, services)
         await context.keep(connection, number)
         await _check_agent(connection, organization_id, row.agent_id)
         await _check_free(connection, row)
@@ -63,7 +63,8 @@ async def list_phone_numbers(context: Context, query: PageQuery) -> Page[PhoneNu
     async def read(connection: AsyncConnection) -> tuple[list[PhoneNumber], int]:
         rows, total = await phone_numbers.list_page(connection, context.organization_id, query.limit, query.offset)
         known = await trunks.by_ids(connection, [row.trunk_id for row in rows if row.trunk_id])
-        return [_resource(row, known[row.trunk_id]) for row in rows if row.trunk_id], total
+        resources = [_resource(row, known[row.trunk_id], context.services) for row in rows if row.trunk_id]
+        return resources, total
 
     items, total = await context.services.store.read(read)
     return Page(items, total, query.limit, query.offset)
@@ -71,7 +72,8 @@ async def list_phone_numbers(context: Context, query: PageQuery) -> Page[PhoneNu
 
 async def get_phone_number(context: Context, phone_number_id: str) -> PhoneNumber:
     async def read(connection: AsyncConnection) -> PhoneNumber:
-        return _resource(*await _find(connection, context.organization_id, phone_number_id))
+        row, trunk = await _find(connection, context.organization_id, phone_number_id)
+        return _resource(row, trunk, context.services)
 
     return await context.services.store.read(read)
 
@@ -94,7 +96,7 @@ async def update_phone_number(context: Context, body: NumberUpdate, phone_number
         await phone_numbers.update(connection, row)
         if found.trunk_id and found.trunk_id != row.trunk_id:
             await trunks.delete_if_unused(connection, found.trunk_id)
-        return _resource(row, trunk)
+        return _resource(row, trunk, services)
 
     number = await services.store.write(write)
     await services.directory.refresh()
@@ -146,7 +148,7 @@ def _changed(services: Services, trunk: TrunkRow, given: Mapping[str, Any], now:
     return trunk_from(fields, trunk.organization_id, services.box, now)
 
 
-def _resource(row: PhoneNumberRow, trunk: TrunkRow) -> PhoneNumber:
+def _resource(row: PhoneNumberRow, trunk: TrunkRow, services: Services) -> PhoneNumber:
     return PhoneNumber(
         id=row.id,
         name=row.name,
@@ -160,6 +162,28 @@ def _resource(row: PhoneNumberRow, trunk: TrunkRow) -> PhoneNumber:
         trunk_id=trunk.id,
         metadata=dict(row.metadata),
         sip=sip_of(trunk),
-        registration=None,
-        health=None,
+        registration=_registration(trunk, services),
+        health=_health(trunk, services),
+    )
+
+
+def _registration(trunk: TrunkRow, services: Services) -> Registration | None:
+    """A trunk that is being written is not followed yet: it will be in a moment."""
+    if trunk.mode != "registration" or services.trunk_states is None:
+        return None
+    state = services.trunk_states.registration(trunk.id)
+    if state is None:
+        return Registration(status="registering", expires_at=None, last_error=None)
+    return Registration(status=state.status, expires_at=iso_or_none(state.expires_at), last_error=state.last_error)
+
+
+def _health(trunk: TrunkRow, services: Services) -> Health | None:
+    health = None if services.trunk_states is None else services.trunk_states.health(trunk.id)
+    if health is None:
+        return None
+    return Health(
+        status=health.status,
+        checked_at=iso_or_none(health.checked_at),
+        round_trip_ms=health.round_trip_ms,
+        last_error=health.last_error,
     )

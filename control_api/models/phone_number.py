@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 from control_api.models.base import Body, Id, JsonObject, Number, Resource, Time
 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_PROXY = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?", re.ASCII)
 
 
@@ -48,6 +49,20 @@ def _host(text: str) -> str:
     return text
 
 
+def host_of(proxy: str) -> str:
+    """The host of an outbound proxy that may come with its port: `proxy.example.com:5080`, `[2001:db8::1]:5080`."""
+    bracketed, bare = _PROXY.fullmatch(proxy), is_address(proxy)
+    return proxy if bare or bracketed is None else (bracketed["six"] or bracketed["host"])
+
+
+def _proxy(text: str) -> str:
+    match = _PROXY.fullmatch(text)
+    port = None if match is None else match["port"]
+    if not is_host(host_of(text)) or (port is not None and not 1 <= int(port) <= 65535):
+        raise ValueError("must be a host name or an address, with `:port` where it is not 5060")
+    return text
+
+
 def _sources(text: str) -> str:
     wrong = [part for part in split_sources(text) if not (is_host(part) or is_network(part))]
     if wrong or not split_sources(text):
@@ -62,6 +77,7 @@ def _printable(text: str) -> str:
 
 
 Host = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_host)]
+Proxy = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_proxy)]
 Sources = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_sources)]
 User = Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_printable)]
 Password = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
@@ -87,7 +103,7 @@ class NumberSettings(Body):
     sip_password: Password | None = None
     sip_proxy: Host | None = None
     sip_port: Port = 5060
-    sip_outbound_proxy: Host | None = None
+    sip_outbound_proxy: Proxy | None = None
     sip_auth_user: User | None = None
     sip_register_transport: Transport = "udp"
     sip_ip: Sources | None = None
@@ -122,10 +138,22 @@ class Sip(Resource):
 
 
 class Registration(Resource):
-    """How our registration at the trunk stands; null where there is none to speak of."""
+    """How our registration at the trunk stands: of numbers with `sipMode` `registration`.
 
-    status: str
+    `failed` is tried again by itself, `stopped` is not: the registrar answered 403, or the server is going down.
+    """
+
+    status: Literal["registering", "registered", "failed", "stopped"]
     expires_at: Time | None
+    last_error: str | None
+
+
+class Health(Resource):
+    """What the last OPTIONS to the trunk came to: of numbers with `sipMode` `ip_allowlist`. `unknown`: it has never answered one."""
+
+    status: Literal["up", "down", "unknown"]
+    checked_at: Time | None
+    round_trip_ms: float | None
     last_error: str | None
 
 
@@ -145,4 +173,4 @@ class PhoneNumber(Resource):
     metadata: JsonObject
     sip: Sip
     registration: Registration | None
-    health: JsonObject | None
+    health: Health | None

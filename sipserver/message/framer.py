@@ -29,6 +29,11 @@ class StreamFramer:
         self._size: int | None = None
         self.error: MessageError | None = None
 
+    @property
+    def between_messages(self) -> bool:
+        """Whether nothing has come of the next message."""
+        return not self._buffer and self.error is None
+
     def feed(self, data: bytes) -> list[bytes]:
         """The messages, and `PING`s, that are complete now, in their order; single CRLFs before a message are skipped.
 
@@ -51,7 +56,7 @@ class StreamFramer:
         if self._size is None:
             if self._buffer.startswith(PING):
                 return self._take(len(PING))
-            if self._buffer.startswith(b"\r") and not PING.startswith(self._buffer):
+            while self._buffer.startswith(b"\r") and not PING.startswith(self._buffer):
                 self._skip_break()
             self._size = self._find_size()
         if self._size is None or len(self._buffer) < self._size:

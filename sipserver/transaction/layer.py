@@ -14,6 +14,9 @@ COOKIE = "z9hG4bK"
 """What a branch of RFC 3261 begins with; another branch is of RFC 2543 and identifies nothing (section 8.1.1.7)."""
 
 
+_EXPENDABLE = frozenset({"OPTIONS", "REGISTER"})
+
+
 class TransactionLayer:
     """The client and server transactions of one user agent. `transmit` takes what is to be sent."""
 
@@ -29,9 +32,14 @@ class TransactionLayer:
         return len(self._clients) + len(self._servers)
 
     def waiting(self) -> bool:
-        """Whether any request of ours is still without its final answer."""
+        """Whether any request of ours that somebody depends on is still without its final answer.
+
+        Nobody loses anything by an OPTIONS; whoever unregisters waits for that by himself.
+        """
         unanswered = (State.CALLING, State.TRYING, State.PROCEEDING)
-        return any(client.state in unanswered for client in self._clients.values())
+        return any(
+            client.state in unanswered and client.request.method not in _EXPENDABLE for client in self._clients.values()
+        )
 
     def request(
         self,

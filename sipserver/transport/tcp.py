@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from sipserver.legs import Source
+from sipserver.locate import Target
 from sipserver.message import PING, PONG, MessageError, StreamFramer
 from sipserver.transaction import Outgoing
 
@@ -35,11 +36,15 @@ class TcpLimits:
 
 @dataclass(frozen=True, slots=True)
 class TcpCallbacks:
-    """What the user agent is told: each message, what was no message, and what could not be sent."""
+    """What the user agent is told: each message, what was no message, what could not be sent; the answer to a ping of ours,
+    and the end of a connection.
+    """
 
     on_message: Callable[[bytes, Source], None]
     on_malformed: Callable[[MessageError, Source], None]
     on_failed: Callable[[Outgoing], None]
+    on_pong: Callable[[Source], None] = lambda _peer: None
+    on_closed: Callable[[Source], None] = lambda _peer: None
 
 
 class TcpTransport:
@@ -86,6 +91,17 @@ class TcpTransport:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def ping(self, target: Target) -> bool:
+        """Ask for a sign of life on the connection that leads there (RFC 5626 section 3.5.1); False where there is none."""
+        connection = self._connections.get((target.host.strip("[]"), target.port))
+        return connection is not None and connection.ping()
+
+    def drop(self, target: Target) -> None:
+        """Close the connection that leads there, if there is one: the next request makes a new one."""
+        connection = self._connections.get((target.host.strip("[]"), target.port))
+        if connection is not None:
+            connection.close()
+
     async def close(self) -> None:
         """Close everything."""
         if self._server is not None:
@@ -123,6 +139,7 @@ class TcpTransport:
         self._hosts[connection.peer.host] -= 1
         if not self._hosts[connection.peer.host]:
             del self._hosts[connection.peer.host]
+        self.callbacks.on_closed(connection.peer)
 
     def _queue(self, address: Address, outgoing: Outgoing) -> None:
         waiting = self._waiting[address]
@@ -155,6 +172,7 @@ class Connection(asyncio.Protocol):
         self._owner = owner
         self._framer = StreamFramer()
         self._proven = ours
+        self._pinged = False
         self._transport: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -173,6 +191,10 @@ class Connection(asyncio.Protocol):
         """asyncio: bytes came."""
         if self._transport is None:
             return
+        if self._pinged and self._framer.between_messages and data.startswith(PONG):
+            # Nobody else can tell it from the first half of the peer's own ping.
+            self._pinged, data = False, data[len(PONG) :]
+            self._owner.callbacks.on_pong(self.peer)
         try:
             messages = self._framer.feed(data)
         except MessageError as error:
@@ -203,6 +225,11 @@ class Connection(asyncio.Protocol):
             return False
         self._transport.write(data)
         return True
+
+    def ping(self) -> bool:
+        """Send a CRLFCRLF; False when the connection is closing."""
+        self._pinged = self.send(PING)
+        return self._pinged
 
     def close(self) -> None:
         """Close it; what is written already still goes out."""

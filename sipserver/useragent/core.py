@@ -21,7 +21,7 @@ from sipserver.message.check import discard, refuse
 from sipserver.protocols import Trunk
 from sipserver.transaction import Intervals, Outgoing, TimerQueue, TransactionLayer
 from sipserver.useragent.client_leg import ClientLeg
-from sipserver.useragent.exchange import Errand, Exchange
+from sipserver.useragent.exchange import Errand, Exchange, Outcome
 from sipserver.useragent.finder import Finder, Question
 from sipserver.useragent.identity import ABLE, TOLERATED, Identity, Limits
 from sipserver.useragent.leg import AgentLeg, Extra, notify_status, user_part
@@ -160,16 +160,24 @@ class UserAgent:
 
     def options(self, trunk: Trunk, now: float, done: Callable[[Response | None], None]) -> None:
         """Ask for a sign of life; `done` is called once. Raises MessageError for a trunk that cannot be written as SIP."""
-        self.timers.now = now
         placing = options_of(trunk, self.identity)
         numbers = count(placing.request.cseq.number + 1)
+        errand = Errand(placing.request, placing.hop, lambda: next(numbers), digest=placing.digest, ladder=False)
+        self.request(errand, now, lambda outcome: done(outcome.response))
+
+    def request(self, errand: Errand, now: float, done: Callable[[Outcome], None]) -> None:
+        """Send a request outside of any dialog and see it through; `done` is called once."""
+        self.timers.now = now
 
         def on_response(response: Response) -> None:
             if response.status >= 200:
-                done(response)
+                done(Outcome(response.status, response.reason, response, exchange.request, exchange.target))
 
-        errand = Errand(placing.request, placing.hop, lambda: next(numbers), digest=placing.digest, ladder=False)
-        Exchange(self, errand, on_response, lambda *_: done(None)).start()
+        def on_failure(status: int, reason: str) -> None:
+            done(Outcome(status, reason, None, exchange.request, exchange.target))
+
+        exchange = Exchange(self, errand, on_response, on_failure)
+        exchange.start()
 
     @property
     def idle(self) -> bool:

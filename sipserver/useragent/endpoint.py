@@ -16,13 +16,14 @@ import structlog
 from sipserver import __version__
 from sipserver.legs import Guard, Invitation, LadderTap, Leg, Source
 from sipserver.locate import Target, Transport
-from sipserver.message import MessageError, Response
+from sipserver.message import PING, MessageError, Response
 from sipserver.protocols import Trunk
 from sipserver.transaction import Intervals, Outgoing
 from sipserver.transport.bind import bind, local_address
 from sipserver.transport.tcp import TcpCallbacks, TcpLimits, TcpTransport
 from sipserver.transport.udp import UdpTransport
 from sipserver.useragent.core import Event, Happened, Invited, Over, UserAgent
+from sipserver.useragent.exchange import Errand, Outcome
 from sipserver.useragent.face import EndpointLeg
 from sipserver.useragent.finder import Question
 from sipserver.useragent.identity import Identity, Limits
@@ -31,6 +32,8 @@ from sipserver.useragent.leg import AgentLeg
 log = structlog.get_logger(__name__)
 
 OnInvite = Callable[[Leg], Awaitable[None]]
+OnFlow = Callable[[Literal["pong", "closed"], Source], None]
+"""Told of the connections: the peer answered a ping, or the connection is gone."""
 
 _LOOKUP_SECONDS = 5.0
 _FAREWELL_SECONDS = 2.0
@@ -74,6 +77,7 @@ class SipEndpoint:
         self._tcp_limits = tcp_limits
         self._core: UserAgent | None = None
         self._on_invite: OnInvite | None = None
+        self._on_flow: OnFlow | None = None
         self._udp: UdpTransport | None = None
         self._tcp: TcpTransport | None = None
         self._faces: dict[AgentLeg, EndpointLeg] = {}
@@ -115,7 +119,13 @@ class SipEndpoint:
         if bound.udp is not None:
             self._udp = UdpTransport(loop, bound.udp, self._received, self._unreachable)
         if bound.tcp is not None:
-            callbacks = TcpCallbacks(self._received, self._malformed, self._failed)
+            callbacks = TcpCallbacks(
+                self._received,
+                self._malformed,
+                self._failed,
+                partial(self._flow, "pong"),
+                partial(self._flow, "closed"),
+            )
             self._tcp = TcpTransport(loop, bound.tcp, callbacks, self._tcp_limits)
             await self._tcp.listen()
 
@@ -141,6 +151,36 @@ class SipEndpoint:
                 return await answer
         except TimeoutError:
             return None
+
+    def request(self, errand: Errand, done: Callable[[Outcome], None]) -> None:
+        """Send a request outside of any dialog; `done` is called once, with its final answer or what came instead."""
+        self._agent.request(errand, self._clock(), done)
+        self._move()
+
+    @property
+    def identity(self) -> Identity:
+        """Who we are on the wire. Raises RuntimeError before `start`."""
+        return self._agent.identity
+
+    def watch_flows(self, on_flow: OnFlow) -> None:
+        """Tell this one, from now on, what becomes of the connections."""
+        self._on_flow = on_flow
+
+    def ping(self, target: Target) -> bool:
+        """Keep a flow open (RFC 5626 section 4.4): CRLFCRLF. False when the connection is not there any more."""
+        if target.transport == "tcp":
+            return self._tcp is not None and self._tcp.ping(target)
+        try:
+            if self._udp is not None:
+                self._udp.send(PING, target)
+        except OSError as error:
+            log.info("sip_ping_failed", error=error.strerror)
+        return True
+
+    def drop(self, target: Target) -> None:
+        """Give a connection up that has died without saying so."""
+        if self._tcp is not None and target.transport == "tcp":
+            self._tcp.drop(target)
 
     def drain(self) -> None:
         """From now on 503 for new INVITEs and for OPTIONS."""
@@ -196,6 +236,10 @@ class SipEndpoint:
     def _failed(self, outgoing: Outgoing) -> None:
         self._agent.failed(outgoing, self._clock())
         self._move()
+
+    def _flow(self, what: Literal["pong", "closed"], peer: Source) -> None:
+        if self._on_flow is not None and self._core is not None:
+            self._on_flow(what, peer)
 
     def _alarm(self) -> None:
         self._timer = None

@@ -43,6 +43,20 @@ class Errand:
     ladder: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a request. `response` is its final one; None where none came, and `status` and `reason` say why (408, 503).
+
+    `request` is what was sent last, `target` where to (None: nowhere was found).
+    """
+
+    status: int
+    reason: str
+    response: Response | None
+    request: Request
+    target: Target | None
+
+
 class Exchange:
     """Runs one errand. `on_response` gets the provisional answers and the final one, all 2xx of an INVITE, but no challenge
     that was answered; `on_failure` gets 408 or 503 and why. `request` and `transaction` are those last sent.

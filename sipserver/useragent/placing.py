@@ -9,6 +9,7 @@ from sipserver.legs import Invitation
 from sipserver.locate import Transport, default_port
 from sipserver.message import Headers, NameAddr, Request, SipUri, escape_user
 from sipserver.protocols import Trunk
+from sipserver.registration import Account
 from sipserver.useragent.identity import ABLE, Identity
 
 
@@ -60,6 +61,29 @@ def options_of(trunk: Trunk, identity: Identity) -> Placing:
     return Placing(Request("OPTIONS", str(to), headers, b""), trunk_hop(trunk), user, trunk.transport, _digest(trunk))
 
 
+def account_of(trunk: Trunk, identity: Identity, line: str, learn: bool) -> Account:
+    """A trunk's registration, under the Contact user `line`. Raises MessageError for what cannot be written as SIP.
+
+    The Request-URI is the registrar without a user, the address of record has no port (RFC 3261 section 10.2).
+    """
+    uri = trunk_uri(trunk)
+    return Account(
+        registrar=uri,
+        aor=replace(uri, user=escape_user(trunk.username or ""), port=None),
+        hop=trunk_hop(trunk),
+        route=_route(trunk),
+        line=line,
+        host=identity.advertised,
+        port=identity.ports.get(trunk.transport),
+        transport=trunk.transport,
+        user_agent=identity.user_agent,
+        call_id=identity.call_id(),
+        tag=identity.tag(),
+        digest=_digest(trunk),
+        learn=learn,
+    )
+
+
 def trunk_uri(trunk: Trunk, user: str | None = None) -> SipUri:
     """A URI at the trunk. Its port is written where it is not the usual one."""
     host = f"[{trunk.host}]" if ":" in trunk.host and not trunk.host.startswith("[") else trunk.host
@@ -81,9 +105,9 @@ def _headers(
     trunk: Trunk, identity: Identity, method: str, from_: NameAddr, to: SipUri, call_id: str | None
 ) -> Headers:
     headers = Headers()
-    if trunk.outbound_proxy is not None:
-        proxy = _proxy(trunk.outbound_proxy)
-        headers.add("Route", f"<{replace(proxy, params=proxy.params.with_value('lr'))}>")
+    route = _route(trunk)
+    if route is not None:
+        headers.add("Route", route)
     headers.add("Max-Forwards", "70")
     headers.add("From", str(from_.with_tag(identity.tag())))
     headers.add("To", f"<{to}>")
@@ -91,6 +115,14 @@ def _headers(
     headers.add("CSeq", f"1 {method}")
     headers.add("User-Agent", identity.user_agent)
     return headers
+
+
+def _route(trunk: Trunk) -> str | None:
+    """The Route that is there before any dialog: the outbound proxy, where there is one."""
+    if trunk.outbound_proxy is None:
+        return None
+    proxy = _proxy(trunk.outbound_proxy)
+    return f"<{replace(proxy, params=proxy.params.with_value('lr'))}>"
 
 
 def _proxy(text: str) -> SipUri:

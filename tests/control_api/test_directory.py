@@ -138,3 +138,34 @@ def test_refreshes_at_once_end_with_the_newest_picture(tmp_path: Path) -> None:
         assert len(made.directory.own_numbers()) == 10
 
     run(tmp_path, test)
+
+
+def test_the_only_number_of_a_registration_is_found_by_its_user(tmp_path: Path) -> None:
+    async def test(made: Installation) -> None:
+        directory = directory_of(made, Names())
+        async with made.client() as client:
+            first = await add_number(client, "+12025550101", **REGISTRATION)
+            await directory.refresh()
+            trunk = directory.trunk_of_number(first["id"])
+            assert trunk is not None
+            route = await directory.route("alice", (trunk,))
+            assert route is not None
+            assert route.phone_number_id == first["id"]
+            await add_number(client, "+12025550102", **REGISTRATION)
+            await directory.refresh()
+            assert await directory.route("alice", (trunk,)) is None
+
+    run(tmp_path, test)
+
+
+def test_whoever_watches_is_told_all_trunks_after_each_change(tmp_path: Path) -> None:
+    async def test(made: Installation) -> None:
+        told: list[list[str]] = []
+        made.directory.watch(lambda trunks: told.append(sorted(trunk.mode for trunk in trunks)))
+        async with made.client() as client:
+            number = await add_number(client, "+12025550101", **REGISTRATION)
+            await add_number(client)
+            await client.delete(f"/v1/phone-numbers/{number['id']}")
+        assert told == [[], ["registration"], ["ip_allowlist", "registration"], ["ip_allowlist"]]
+
+    run(tmp_path, test)

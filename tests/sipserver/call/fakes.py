@@ -404,7 +404,9 @@ class Stage:
         self.ladder = Ladder(self.log.publish)
         self.endpoint = FakeEndpoint()
         endpoint = make_endpoint(self.directory, self.ladder.tap) if make_endpoint else self.endpoint
-        services = Services(self.log, self.plane, self.conversations, self.ladder, virtual_time.microseconds)
+        self.services = services = Services(
+            self.log, self.plane, self.conversations, self.ladder, virtual_time.microseconds
+        )
         self.calls = Calls(endpoint, services, self.directory, self._new_id, limits, manners)
         self.tasks: list[asyncio.Task[None]] = []
         self._ids = 0
