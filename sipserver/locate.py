@@ -19,17 +19,27 @@ Transport = Literal["udp", "tcp", "tls"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a message is sent. `flow` is the connection to be used for it while it lasts (RFC 3261 section 18.2.2)."""
+    """Where a message is sent. `flow` is the connection to be used for it while it lasts (RFC 3261 section 18.2.2).
+
+    `server_name` is the domain that a TLS server's certificate has to speak for: the one that was asked for, whatever SRV and
+    addresses it led to (RFC 5922 section 4). None: there is none but the address.
+    """
 
     transport: Transport
     host: str
     port: int
     flow: Source | None = None
+    server_name: str | None = None
 
     @property
     def reliable(self) -> bool:
         """Whether the transport repeats by itself."""
         return self.transport != "udp"
+
+    @property
+    def connection(self) -> Source:
+        """The connection of ours that leads there, where the transport has connections."""
+        return Source(self.transport, self.host.strip("[]"), self.port, self.server_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +66,14 @@ def locate(uri: SipUri) -> Location:
     addresses = yield Lookup(host)
     if not addresses:
         raise LocateError(f"{host} has no address")
-    return Target(transport, addresses[0], port)
+    return Target(transport, addresses[0], port, server_name=host if transport == "tls" else None)
 
 
 def transport_of(uri: SipUri) -> Transport:
     """The transport that a URI asks for; UDP when it does not say (RFC 3263 section 4.1)."""
     named = (uri.params.get("transport") or "").lower()
+    if uri.scheme == "sips" and named == "udp":
+        raise LocateError("sips: does not go over udp")
     if uri.scheme == "sips" or named == "tls":
         return "tls"
     if named in ("", "udp"):

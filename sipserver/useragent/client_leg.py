@@ -31,7 +31,9 @@ class ClientLeg(AgentLeg):
         self._provisional = False
         self._decided = False
         self._cancel_reason: str | None = None
-        errand = Errand(_copy(placing.request), placing.hop, self._next_cseq, digest=placing.digest)
+        errand = Errand(
+            _copy(placing.request), placing.hop, self._next_cseq, domain=placing.domain, digest=placing.digest
+        )
         self._exchange = Exchange(agent, errand, self._receive, self._failed)
 
     def start(self) -> None:
@@ -79,7 +81,7 @@ class ClientLeg(AgentLeg):
         if tag is None or tag in self._dialogs or len(self._dialogs) >= MAX_FORKS:
             return
         try:
-            self._enter(Dialog.of_client(self._exchange.request, response), tag)
+            self._enter(self._new_dialog(response), tag)
         except MessageError:
             return
 
@@ -117,7 +119,7 @@ class ClientLeg(AgentLeg):
     def _confirmed(self, response: Response, tag: str) -> Dialog:
         dialog = self._dialogs.get(tag)
         if dialog is None:
-            dialog = Dialog.of_client(self._exchange.request, response)
+            dialog = self._new_dialog(response)
             self._enter(dialog, tag)
         else:
             dialog.confirm(self._exchange.request, response)
@@ -173,7 +175,13 @@ class ClientLeg(AgentLeg):
         target = self._exchange.target
         digest = None if target is None else self._digest
         trusted = None if target is None else target.host
-        return Errand(request, dialog.next_hop(), dialog.next_cseq, dialog.flow, digest, trusted)
+        return Errand(request, dialog.next_hop(), dialog.next_cseq, dialog.flow, digest=digest, trusted=trusted)
+
+    def _new_dialog(self, response: Response) -> Dialog:
+        """A TLS peer has shown its certificate on the connection of the INVITE; if its Contact leads there, that is used."""
+        target = self._exchange.target
+        flow = target.connection if target is not None and target.transport == "tls" else None
+        return Dialog.of_client(self._exchange.request, response, flow)
 
     def _enter(self, dialog: Dialog, tag: str) -> None:
         self._dialogs[tag] = dialog

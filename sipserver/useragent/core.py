@@ -15,7 +15,7 @@ from itertools import count
 
 from sipserver.dialog import DialogId, server_dialog_id
 from sipserver.legs import Guard, Invitation, LadderTap, LegEvent, Source
-from sipserver.locate import Target, Transport, default_port
+from sipserver.locate import Target, Transport, default_port, numeric
 from sipserver.message import MessageError, Request, Response, SipUri, mark_source, parse, response_to
 from sipserver.message.check import discard, refuse
 from sipserver.protocols import Trunk
@@ -24,7 +24,7 @@ from sipserver.useragent.client_leg import ClientLeg
 from sipserver.useragent.exchange import Errand, Exchange
 from sipserver.useragent.finder import Finder, Question
 from sipserver.useragent.identity import ABLE, TOLERATED, Identity, Limits
-from sipserver.useragent.leg import AgentLeg, Extra, notify_status, user_part
+from sipserver.useragent.leg import AgentLeg, Extra, contact_scheme, notify_status, user_part
 from sipserver.useragent.placing import options_of, placing_of
 from sipserver.useragent.server_leg import ServerLeg
 
@@ -125,6 +125,11 @@ class UserAgent:
         if outgoing.transaction is not None:
             outgoing.transaction.transport_failed()
 
+    def lost(self, flow: Source, now: float) -> None:
+        """This connection broke: what waits for an answer over it has failed (RFC 3261 section 18.4)."""
+        self.timers.now = now
+        self.transactions.lost(flow)
+
     def unreachable(self, target: Target, now: float) -> None:
         """The network says that nobody receives there."""
         self.timers.now = now
@@ -168,7 +173,14 @@ class UserAgent:
             if response.status >= 200:
                 done(response)
 
-        errand = Errand(placing.request, placing.hop, lambda: next(numbers), digest=placing.digest, ladder=False)
+        errand = Errand(
+            placing.request,
+            placing.hop,
+            lambda: next(numbers),
+            domain=placing.domain,
+            digest=placing.digest,
+            ladder=False,
+        )
         Exchange(self, errand, on_response, lambda *_: done(None)).start()
 
     @property
@@ -328,13 +340,15 @@ class UserAgent:
             return Target(source.transport, source.host, source.port, None if source.transport == "udp" else source)
         if source.transport == "udp":
             return Target("udp", source.host, via.rport or via.port or default_port("udp"))
-        return Target(source.transport, source.host, via.port or default_port(source.transport), source)
+        port = via.port or default_port(source.transport)
+        name = via.host if source.transport == "tls" and not numeric(via.host) else None
+        return Target(source.transport, source.host, port, source, name)
 
     # -- what legs and exchanges need (see their Protocols) ---------------------------------------------------------------
 
     def options_headers(self, request: Request, transport: Transport) -> Extra:
         """What a 200 to OPTIONS says of us (section 11.2)."""
-        contact = self.identity.contact(user_part(request.uri), transport)
+        contact = self.identity.contact(user_part(request.uri), transport, contact_scheme(request))
         return (
             ("Allow", ABLE.allow),
             ("Accept", ABLE.accept),

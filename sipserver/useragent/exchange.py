@@ -30,14 +30,16 @@ class Postman(Protocol):
 class Errand:
     """What is to be sent, and where. `request` is without Via; `next_cseq` gives the number of a repetition with credentials.
 
-    `flow` is a connection to be preferred. `digest` answers challenges, None where nobody has trusted us with a password;
-    `trusted` are the addresses whose challenges may be answered (None: whomever this request goes to).
+    `flow` is a connection to be preferred, `domain` what a TLS server has to be where `hop` is only an address. `digest`
+    answers challenges, None where nobody has trusted us with a password; `trusted` are the addresses whose challenges may be
+    answered (None: whomever this request goes to).
     """
 
     request: Request
     hop: SipUri
     next_cseq: Callable[[], int]
     flow: Source | None = None
+    domain: str | None = None
     digest: DigestClient | None = None
     trusted: str | None = None
     ladder: bool = True
@@ -75,6 +77,8 @@ class Exchange:
         self.called_off = True
 
     def _send(self, target: Target) -> None:
+        if target.transport == "tls" and target.server_name is None:
+            target = replace(target, server_name=self._errand.domain)
         self.target = target
         if self.called_off:
             self._lost(487, "Called off before it was sent")

@@ -77,7 +77,12 @@ def _step(location: Location, answer: Sequence[str] | None) -> Lookup | Target |
 
 
 def _along(target: Target, flow: Source | None) -> Target:
-    """The target, over the connection that the dialog came by if that leads to the same host (18.1.1, RFC 5923)."""
+    """The target, over the connection that the dialog came by if that leads to the same host (18.1.1, RFC 5923).
+
+    One that we made ourselves leads to one port only. A Contact that is an address is the domain's that gave it to us.
+    """
     if flow is None or flow.transport != target.transport or flow.host != target.host:
         return target
-    return replace(target, flow=flow)
+    if flow.server_name is not None and flow.port != target.port:
+        return target
+    return replace(target, flow=flow, server_name=target.server_name or flow.server_name)
