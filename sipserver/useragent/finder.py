@@ -51,7 +51,11 @@ class Finder:
     ) -> None:
         outcome = _step(location, answer)
         if isinstance(outcome, str):
-            lost(503, outcome)
+            if flow is None:
+                lost(503, outcome)
+            else:
+                # A name that only the peer's own network knows; the connection that the dialog came by leads to the peer.
+                found(Target(flow.transport, flow.host, flow.port, flow, flow.server_name))
         elif isinstance(outcome, Target):
             if outcome.transport in self._ports:
                 found(_along(outcome, flow))
