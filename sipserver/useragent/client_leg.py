@@ -7,7 +7,7 @@ from sipserver.legs import Answered, Progress, Refused
 from sipserver.locate import Target
 from sipserver.message import MessageError, Request, Response
 from sipserver.sdp import sdp_body
-from sipserver.transaction import ServerTransaction, cancel_of
+from sipserver.transaction import ClientTransaction, ServerTransaction, cancel_of
 from sipserver.transaction.transaction import Outgoing
 from sipserver.useragent.exchange import Errand, Exchange
 from sipserver.useragent.leg import Agent, AgentLeg, reason_header
@@ -28,7 +28,7 @@ class ClientLeg(AgentLeg):
         self._cseq = placing.request.cseq.number
         self._dialogs: dict[str, Dialog] = {}
         self._acks: dict[str, Acknowledgement] = {}
-        self._provisional = False
+        self._heard: ClientTransaction | None = None
         self._decided = False
         self._cancel_reason: str | None = None
         errand = Errand(
@@ -52,7 +52,7 @@ class ClientLeg(AgentLeg):
         self._cancel_reason = reason
         self._exchange.call_off()
         self.finish()
-        if self._provisional:
+        if self._heard is not None and self._heard is self._exchange.transaction:
             self._send_cancel()
 
     # -- what comes back ----------------------------------------------------------------------------------------------
@@ -66,7 +66,8 @@ class ClientLeg(AgentLeg):
             self._failed(response.status, response.reason)
 
     def _progress(self, response: Response) -> None:
-        first, self._provisional = not self._provisional, True
+        # With credentials, or to another target, the INVITE is sent again, and that one may not be cancelled unheard either.
+        first, self._heard = self._heard is not self._exchange.transaction, self._exchange.transaction
         if self.over:
             if first and not self._decided:
                 self._send_cancel()
@@ -222,8 +223,8 @@ class Acknowledgement:
             self._locating = True
             self._agent.locate(self._dialog.next_hop(), self._dialog.flow, self._found, self._lost)
 
-    def _found(self, target: Target) -> None:
-        self._locating = False
+    def _found(self, targets: tuple[Target, ...]) -> None:
+        target, self._locating = targets[0], False
         self._ack.headers.insert("Via", str(self._agent.identity.via(target.transport)))
         self._outgoing = Outgoing(self._ack, bytes(self._ack), target, None, True)
         self._agent.transactions.transmit(self._outgoing)

@@ -15,14 +15,14 @@ from itertools import count
 
 from sipserver.dialog import DialogId, server_dialog_id
 from sipserver.legs import Guard, Invitation, LadderTap, LegEvent, Source
-from sipserver.locate import Target, Transport, default_port, numeric
+from sipserver.locate import Record, Target, Transport, default_port, numeric
 from sipserver.message import MessageError, Request, Response, SipUri, mark_source, parse, response_to
 from sipserver.message.check import discard, refuse
 from sipserver.protocols import Trunk
 from sipserver.transaction import Intervals, Outgoing, TimerQueue, TransactionLayer
 from sipserver.useragent.client_leg import ClientLeg
 from sipserver.useragent.exchange import Errand, Exchange
-from sipserver.useragent.finder import Finder, Question
+from sipserver.useragent.finder import Finder, Found, Question
 from sipserver.useragent.identity import ABLE, TOLERATED, Identity, Limits
 from sipserver.useragent.leg import AgentLeg, Extra, contact_scheme, notify_status, user_part
 from sipserver.useragent.placing import options_of, placing_of
@@ -80,7 +80,9 @@ class UserAgent:
         self._dialogs: dict[DialogId, AgentLeg] = {}
         self._outbox: list[Outgoing] = []
         self._events: list[Event] = []
-        self._finder = Finder(identity.ports, lambda question: self._events.append(question), self._limits.lookups)
+        self._finder = Finder(
+            identity.ports, lambda question: self._events.append(question), self._limits.lookups, identity.random
+        )
 
     # -- what the driver calls ----------------------------------------------------------------------------------------
 
@@ -114,8 +116,8 @@ class UserAgent:
             mark_source(request, source.host, source.port)
         self._answer(request, source, error.status if status is None else status)
 
-    def resolved(self, question: Question, addresses: Sequence[str], now: float) -> None:
-        """What the DNS knows; an empty sequence where the name has no address."""
+    def resolved(self, question: Question, addresses: Sequence[Record], now: float) -> None:
+        """What the DNS knows; an empty sequence where there is nothing of that kind."""
         self.timers.now = now
         self._finder.resolved(question, addresses)
 
@@ -373,11 +375,13 @@ class UserAgent:
         """The dialog is no more."""
         self._dialogs.pop(dialog, None)
 
-    def locate(
-        self, uri: SipUri, flow: Source | None, found: Callable[[Target], None], lost: Callable[[int, str], None]
-    ) -> None:
-        """Find where the URI leads, now or after a look-up, and call one of the two (see `Finder`)."""
-        self._finder.locate(uri, flow, found, lost)
+    def locate(self, uri: SipUri, flow: Source | None, found: Found, lost: Callable[[int, str], None]) -> None:
+        """Find where the URI leads, now or after look-ups, and call one of the two (see `Finder`)."""
+        self._finder.locate(uri, flow, found, lost, self.timers.now)
+
+    def avoid(self, target: Target) -> None:
+        """This target failed; others come before it for a while."""
+        self._finder.avoid(target, self.timers.now)
 
     def _transmit(self, outgoing: Outgoing) -> None:
         if outgoing.ladder:

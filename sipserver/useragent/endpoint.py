@@ -22,6 +22,7 @@ from sipserver.protocols import Trunk
 from sipserver.transaction import Intervals, Outgoing
 from sipserver.transport.bind import bind, bind_tls, local_address
 from sipserver.transport.credentials import Credentials, TlsFiles
+from sipserver.transport.resolver import Resolver
 from sipserver.transport.tcp import TcpCallbacks, TcpLimits, TcpTransport
 from sipserver.transport.tls import TlsTransport
 from sipserver.transport.udp import UdpTransport
@@ -35,7 +36,6 @@ log = structlog.get_logger(__name__)
 
 OnInvite = Callable[[Leg], Awaitable[None]]
 
-_LOOKUP_SECONDS = 5.0
 _FAREWELL_SECONDS = 2.0
 """How long `stop` waits for the answers to its BYEs, and then for those who look after the legs."""
 
@@ -74,6 +74,7 @@ class SipEndpoint:
         intervals: Intervals | None = None,
         limits: Limits | None = None,
         tcp_limits: TcpLimits | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -89,6 +90,7 @@ class SipEndpoint:
         self._intervals = intervals
         self._limits = limits
         self._tcp_limits = tcp_limits
+        self._resolver = resolver or Resolver(socket.AF_INET6 if ":" in host else socket.AF_INET, clock)
         self._core: UserAgent | None = None
         self._on_invite: OnInvite | None = None
         self._udp: UdpTransport | None = None
@@ -337,16 +339,6 @@ class SipEndpoint:
             leg.hang_up()
 
     async def _look_up(self, core: UserAgent, question: Question) -> None:
-        """The addresses of a name, of the family that we are bound to; none when the DNS is silent."""
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        addresses: list[str] = []
-        try:
-            async with asyncio.timeout(_LOOKUP_SECONDS):
-                found = await asyncio.get_running_loop().getaddrinfo(
-                    question.lookup.name, None, family=family, type=socket.SOCK_DGRAM
-                )
-            addresses = [str(address[0]) for _, _, _, _, address in found]
-        except (OSError, TimeoutError, UnicodeError):
-            log.info("sip_name_not_found", name=question.lookup.name)
-        core.resolved(question, addresses, self._clock())
+        """What the DNS knows; nothing when it is silent."""
+        core.resolved(question, await self._resolver.answer(question.lookup), self._clock())
         self._move()
