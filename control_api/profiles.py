@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from control_api.models.agent import AgentSettings
 from control_api.secrets import SecretBox
@@ -17,6 +18,7 @@ from sipserver.protocols import (
     TurnSettings,
 )
 
+_TRANSPORTS: Mapping[str, Literal["udp", "tcp", "tls"]] = {"udp": "udp", "tcp": "tcp", "tls": "tls"}
 _TURN = {
     "endpoint_delay_ms": "turn_endpoint_delay",
     "min_turn_ms": "min_turn_duration",
@@ -80,7 +82,7 @@ def trunk_of(row: TrunkRow, box: SecretBox) -> Trunk:
         mode="registration" if row.mode == "registration" else "ip_allowlist",
         host=row.host,
         port=row.port,
-        transport="tcp" if row.transport == "tcp" else "udp",
+        transport=_TRANSPORTS[row.transport],
         sources=tuple(row.sources),
         outbound_proxy=row.outbound_proxy,
         username=row.username,

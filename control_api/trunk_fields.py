@@ -9,7 +9,7 @@ from typing import Any
 
 from control_api.errors import ApiError, invalid
 from control_api.models.base import MASK
-from control_api.models.phone_number import Mode, Sip, Transport, host_of, is_address, is_host, split_sources
+from control_api.models.phone_number import Mode, Sip, host_of, is_address, is_host, split_sources
 from control_api.secrets import SecretBox
 from control_api.store.trunks import TrunkRow
 
@@ -48,9 +48,6 @@ def trunk_from(fields: Mapping[str, Any], organization_id: str, box: SecretBox, 
     """The trunk of a complete set of SIP fields. Raises ApiError 400, naming what is missing or not available."""
     mode: Mode = fields["sipMode"]
     problems = [(name, f"is required when sipMode is {mode}") for name in REQUIRED[mode] if not fields.get(name)]
-    problems += [
-        (name, "tls is not available yet; udp and tcp are") for name in TRANSPORT.values() if fields[name] == "tls"
-    ]
     if mode == "registration" and fields.get("sipPassword") == MASK and not fields.get("sealedPassword"):
         problems.append(("sipPassword", "is the mask of a password, and there is none to be kept"))
     if problems:
@@ -87,7 +84,6 @@ def fields_of(trunk: TrunkRow) -> dict[str, Any]:
 def sip_of(trunk: TrunkRow) -> Sip:
     """What of a trunk may be read."""
     listed = trunk.mode == "ip_allowlist"
-    transport: Transport = "tcp" if trunk.transport == "tcp" else "udp"
     return Sip(
         username=trunk.username,
         proxy=None if listed else trunk.host,
@@ -95,7 +91,7 @@ def sip_of(trunk: TrunkRow) -> Sip:
         auth_user=trunk.auth_user,
         ip=", ".join(trunk.sources) if listed else None,
         port=trunk.port,
-        transport=transport,
+        transport=trunk.transport,
     )
 
 

@@ -50,7 +50,7 @@ class Dialog:
         return dialog
 
     @classmethod
-    def of_client(cls, request: Request, response: Response) -> Dialog:
+    def of_client(cls, request: Request, response: Response, flow: Source | None = None) -> Dialog:
         """As the one who calls sees it (section 12.1.2). Raises MessageError for a response whose Contact or routes lead nowhere."""
         dialog = cls(
             call_id=request.call_id,
@@ -60,6 +60,7 @@ class Dialog:
             route_set=tuple(reversed(response.record_routes)),
             local_cseq=request.cseq.number,
             remote_cseq=None,
+            flow=flow,
         )
         dialog.next_hop()
         return dialog

@@ -17,11 +17,12 @@ from sipserver.protocols import Trunk
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a message came from."""
+    """Where a message came from. `server_name` is the domain that a TLS connection of ours was made for."""
 
     transport: Literal["udp", "tcp", "tls"]
     host: str
     port: int
+    server_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

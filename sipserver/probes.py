@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import count
 from typing import Protocol
 
 import structlog
@@ -126,9 +125,7 @@ class Probe:
         except MessageError as error:
             self.health = TrunkHealth("down", self._wall(), None, str(error))
             return
-        numbers = count(placing.request.cseq.number + 1)
-        errand = Errand(placing.request, placing.hop, lambda: next(numbers), digest=placing.digest, ladder=False)
-        self._endpoint.request(errand, partial(self._came, self._clock()))
+        self._endpoint.request(placing.errand(), partial(self._came, self._clock()))
 
     def _came(self, sent_at: float, outcome: Outcome) -> None:
         if self._closed:

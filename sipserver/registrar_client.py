@@ -241,7 +241,14 @@ class Line:
         registration = self._registration
         if registration is not None and (register := registration.to_send()) is not None:
             account = registration.account
-            errand = Errand(register.request, account.hop, registration.next_cseq, digest=account.digest, ladder=False)
+            errand = Errand(
+                register.request,
+                account.hop,
+                registration.next_cseq,
+                domain=account.domain,
+                digest=account.digest,
+                ladder=False,
+            )
             self._endpoint.request(errand, partial(self._answered, registration, register.number))
         self._tell()
         if self._leaving and (self._registration is None or self._registration.over):

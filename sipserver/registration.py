@@ -31,7 +31,8 @@ Status = Literal["registering", "registered", "failed", "stopped"]
 class Account:
     """Who registers, where, and under which Contact. `line` is the Contact's user: by it we know again what comes in.
 
-    `registrar` is the Request-URI, `hop` where requests are sent, `route` the pre-loaded Route (None without outbound proxy).
+    `registrar` is the Request-URI, `hop` where requests are sent, `route` the pre-loaded Route (None without outbound proxy),
+    `domain` what a TLS server has to be where `hop` is only an address.
     `host` and `port` are where peers reach us; `learn` says that the registrar may know better (RFC 3581).
     """
 
@@ -46,6 +47,7 @@ class Account:
     user_agent: str
     call_id: str
     tag: str
+    domain: str | None = None
     digest: DigestClient | None = field(default=None, repr=False)
     learn: bool = False
 

@@ -55,8 +55,9 @@ from sipserver.guard import SourceGuard
 from sipserver.inbound import Manners
 from sipserver.ladder import Ladder
 from sipserver.settings import Settings, split_host_port
+from sipserver.transport.credentials import TlsFiles
 from sipserver.trunks import Trunks
-from sipserver.useragent import SipEndpoint
+from sipserver.useragent import SipEndpoint, TlsFace
 
 FLUSH_SECONDS = 5.0
 """How long a stopping server still works on what its last calls left to do; the rest is done after the next start."""
@@ -187,7 +188,13 @@ async def _sip(base: Base, stack: AsyncExitStack) -> tuple[SipEndpoint, Calls, T
     trunks = Trunks.make(base.box.signing_keys()[0], now, probe_seconds=sip.probe_seconds, learn=sip.advertised is None)
     guard = SourceGuard(base.directory, time.monotonic, registered=trunks.trunk_of)
     endpoint = SipEndpoint(
-        host, port, transports=sip.transports, advertised=sip.advertised, guard=guard, tap=ladder.tap
+        host,
+        port,
+        transports=sip.transports,
+        advertised=sip.advertised,
+        tls=_tls(base.settings),
+        guard=guard,
+        tap=ladder.tap,
     )
     services = call.Services(
         log=base.call_log,
@@ -253,6 +260,14 @@ def _worker(base: Base, services: Services, policy: EgressPolicy, stack: AsyncEx
     return job_runner(
         services, base.name, base.folder.recordings, analyst, egress, base.wake, hmac_header=webhook.hmac_header
     )
+
+
+def _tls(settings: Settings) -> TlsFace | None:
+    sip = settings.sip
+    if sip.tls_bind is None or sip.tls_certificate is None or sip.tls_key is None:
+        return None
+    files = TlsFiles(sip.tls_certificate, sip.tls_key, sip.tls_ca, sip.tls_verify_clients)
+    return TlsFace(*split_host_port(sip.tls_bind), files, sip.tls_advertised)
 
 
 async def _engines(settings: Settings, stack: AsyncExitStack) -> Engines:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -79,6 +79,19 @@ class SipSection(Section):
     bind: HostPort = "0.0.0.0:5060"
     transports: tuple[Literal["udp", "tcp"], ...] = ("udp", "tcp")
     advertised: str | None = Field(default=None, description="the address peers reach us at; default: the bound one")
+    tls_bind: HostPort | None = Field(
+        default=None, description="where TLS is spoken, such as 0.0.0.0:5061; default: off"
+    )
+    tls_certificate: Path | None = Field(default=None, description="PEM: our certificate and its chain")
+    tls_key: Path | None = Field(default=None, description="PEM: the certificate's key, without a password")
+    tls_ca: Path | None = Field(
+        default=None, description="PEM: authorities trusted for servers besides the system's, and for clients alone"
+    )
+    tls_verify_clients: bool = Field(default=False, description="refuse TLS peers without a certificate that we trust")
+    tls_advertised: str | None = Field(
+        default=None,
+        description="the host in Via and Contact over TLS: the certificate's name; default: sip.advertised",
+    )
     ring_seconds: float = Field(
         default=0.0, ge=0, le=60, description="how long an inbound call rings before it is answered"
     )
@@ -88,6 +101,12 @@ class SipSection(Section):
     probe_seconds: int = Field(
         default=60, ge=0, description="how often ip_allowlist trunks are asked for a sign of life by OPTIONS; 0: never"
     )
+
+    @model_validator(mode="after")
+    def _tls_has_its_files(self) -> SipSection:
+        if self.tls_bind is not None and (self.tls_certificate is None or self.tls_key is None):
+            raise ValueError("tls_bind needs tls_certificate and tls_key")
+        return self
 
 
 class MediaSection(Section):

@@ -20,6 +20,7 @@ from rich.table import Column, Table
 
 from inference.llm.openai_chat import OpenAiChat
 from media.silero import SileroError, find_model
+from sipserver.commands.certificates import authority_fault, certificate_faults, certificate_state, today
 from sipserver.settings import Settings, split_host_port
 
 Verdict = Literal["ok", "note", "fault"]
@@ -41,6 +42,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Every finding, in the order in which a call needs it."""
     yield _python()
     yield from _ports(settings)
+    yield from _tls(settings)
     yield _rtp_ports(settings)
     yield _open_files(settings)
     yield _folder(settings)
@@ -73,7 +75,24 @@ def _ports(settings: Settings) -> Iterator[Finding]:
     kinds = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}
     for transport in settings.sip.transports:
         yield _bindable(f"SIP {transport}", host, port, kinds[transport])
+    if settings.sip.tls_bind is not None:
+        yield _bindable("SIP tls", *split_host_port(settings.sip.tls_bind), socket.SOCK_STREAM)
     yield _bindable("API", *split_host_port(settings.api.bind), socket.SOCK_STREAM)
+
+
+def _tls(settings: Settings) -> Iterator[Finding]:
+    sip, now = settings.sip, today()
+    if sip.tls_bind is None or sip.tls_certificate is None or sip.tls_key is None:
+        return
+    faults = certificate_faults(sip.tls_certificate, sip.tls_key, now)
+    for fault in faults:
+        yield Finding("TLS certificate", "fault", fault)
+    if not faults:
+        lasts, says = certificate_state(sip.tls_certificate, now)
+        yield Finding("TLS certificate", "ok" if lasts else "note", says)
+    trouble = None if sip.tls_ca is None else authority_fault(sip.tls_ca)
+    if trouble is not None:
+        yield Finding("TLS authorities", "fault", trouble)
 
 
 def _bindable(what: str, host: str, port: int, kind: socket.SocketKind) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sipserver.legs import Source
 from sipserver.locate import Target
 from sipserver.message import Request, Response
 from sipserver.transaction.machine import State
@@ -88,6 +89,12 @@ class TransactionLayer:
         there = (target.transport, target.host, target.port)
         for client in tuple(self._clients.values()):
             if (client.target.transport, client.target.host, client.target.port) == there:
+                client.transport_failed()
+
+    def lost(self, flow: Source) -> None:
+        """This connection broke: requests that went over it get no answer by it any more."""
+        for client in tuple(self._clients.values()):
+            if flow in (client.target.flow, client.target.connection):
                 client.transport_failed()
 
     def forget(self, transaction: Transaction) -> None:

@@ -32,6 +32,12 @@ def bind(host: str, port: int, transports: Sequence[Literal["udp", "tcp"]]) -> B
     raise OSError(errno.EADDRINUSE, f"No port of {host} is free for {' and '.join(transports)}.")
 
 
+def bind_tls(host: str, port: int) -> tuple[socket.socket, int]:
+    """A socket for TLS connections, and its port. Raises OSError."""
+    sock = _open(host, port, socket.SOCK_STREAM)
+    return sock, sock.getsockname()[1]
+
+
 def local_address(host: str) -> str:
     """The address that peers see when we are bound to `host`: itself, or, for a wildcard, the one the default route uses."""
     wildcards = {"0.0.0.0": (socket.AF_INET, "192.0.2.1"), "::": (socket.AF_INET6, "2001:db8::1")}

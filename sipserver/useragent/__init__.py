@@ -5,7 +5,7 @@ a call, `leg` what they share; `exchange` is a request of ours with its way and 
 begin something; `accepted` repeats a 2xx. `endpoint` is the asyncio side, `face` a leg as its owner sees it.
 """
 
-from sipserver.useragent.endpoint import SipEndpoint
+from sipserver.useragent.endpoint import SipEndpoint, TlsFace
 from sipserver.useragent.identity import Limits
 
-__all__ = ["Limits", "SipEndpoint"]
+__all__ = ["Limits", "SipEndpoint", "TlsFace"]

@@ -7,7 +7,7 @@ from sipserver.legs import Answered, Progress, Refused
 from sipserver.locate import Target
 from sipserver.message import MessageError, Request, Response
 from sipserver.sdp import sdp_body
-from sipserver.transaction import ServerTransaction, cancel_of
+from sipserver.transaction import ClientTransaction, ServerTransaction, cancel_of
 from sipserver.transaction.transaction import Outgoing
 from sipserver.useragent.exchange import Errand, Exchange
 from sipserver.useragent.leg import Agent, AgentLeg, reason_header
@@ -28,10 +28,12 @@ class ClientLeg(AgentLeg):
         self._cseq = placing.request.cseq.number
         self._dialogs: dict[str, Dialog] = {}
         self._acks: dict[str, Acknowledgement] = {}
-        self._provisional = False
+        self._heard: ClientTransaction | None = None
         self._decided = False
         self._cancel_reason: str | None = None
-        errand = Errand(_copy(placing.request), placing.hop, self._next_cseq, digest=placing.digest)
+        errand = Errand(
+            _copy(placing.request), placing.hop, self._next_cseq, domain=placing.domain, digest=placing.digest
+        )
         self._exchange = Exchange(agent, errand, self._receive, self._failed)
 
     def start(self) -> None:
@@ -50,7 +52,7 @@ class ClientLeg(AgentLeg):
         self._cancel_reason = reason
         self._exchange.call_off()
         self.finish()
-        if self._provisional:
+        if self._heard is not None and self._heard is self._exchange.transaction:
             self._send_cancel()
 
     # -- what comes back ----------------------------------------------------------------------------------------------
@@ -64,7 +66,8 @@ class ClientLeg(AgentLeg):
             self._failed(response.status, response.reason)
 
     def _progress(self, response: Response) -> None:
-        first, self._provisional = not self._provisional, True
+        # With credentials, or to another target, the INVITE is sent again, and that one may not be cancelled unheard either.
+        first, self._heard = self._heard is not self._exchange.transaction, self._exchange.transaction
         if self.over:
             if first and not self._decided:
                 self._send_cancel()
@@ -79,7 +82,7 @@ class ClientLeg(AgentLeg):
         if tag is None or tag in self._dialogs or len(self._dialogs) >= MAX_FORKS:
             return
         try:
-            self._enter(Dialog.of_client(self._exchange.request, response), tag)
+            self._enter(self._new_dialog(response), tag)
         except MessageError:
             return
 
@@ -117,7 +120,7 @@ class ClientLeg(AgentLeg):
     def _confirmed(self, response: Response, tag: str) -> Dialog:
         dialog = self._dialogs.get(tag)
         if dialog is None:
-            dialog = Dialog.of_client(self._exchange.request, response)
+            dialog = self._new_dialog(response)
             self._enter(dialog, tag)
         else:
             dialog.confirm(self._exchange.request, response)
@@ -173,7 +176,13 @@ class ClientLeg(AgentLeg):
         target = self._exchange.target
         digest = None if target is None else self._digest
         trusted = None if target is None else target.host
-        return Errand(request, dialog.next_hop(), dialog.next_cseq, dialog.flow, digest, trusted)
+        return Errand(request, dialog.next_hop(), dialog.next_cseq, dialog.flow, digest=digest, trusted=trusted)
+
+    def _new_dialog(self, response: Response) -> Dialog:
+        """A TLS peer has shown its certificate on the connection of the INVITE; if its Contact leads there, that is used."""
+        target = self._exchange.target
+        flow = target.connection if target is not None and target.transport == "tls" else None
+        return Dialog.of_client(self._exchange.request, response, flow)
 
     def _enter(self, dialog: Dialog, tag: str) -> None:
         self._dialogs[tag] = dialog
@@ -214,8 +223,8 @@ class Acknowledgement:
             self._locating = True
             self._agent.locate(self._dialog.next_hop(), self._dialog.flow, self._found, self._lost)
 
-    def _found(self, target: Target) -> None:
-        self._locating = False
+    def _found(self, targets: tuple[Target, ...]) -> None:
+        target, self._locating = targets[0], False
         self._ack.headers.insert("Via", str(self._agent.identity.via(target.transport)))
         self._outgoing = Outgoing(self._ack, bytes(self._ack), target, None, True)
         self._agent.transactions.transmit(self._outgoing)

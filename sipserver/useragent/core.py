@@ -11,20 +11,19 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
 
 from sipserver.dialog import DialogId, server_dialog_id
 from sipserver.legs import Guard, Invitation, LadderTap, LegEvent, Source
-from sipserver.locate import Target, Transport, default_port
+from sipserver.locate import Record, Target, Transport, default_port, numeric
 from sipserver.message import MessageError, Request, Response, SipUri, mark_source, parse, response_to
 from sipserver.message.check import discard, refuse
 from sipserver.protocols import Trunk
 from sipserver.transaction import Intervals, Outgoing, TimerQueue, TransactionLayer
 from sipserver.useragent.client_leg import ClientLeg
 from sipserver.useragent.exchange import Errand, Exchange, Outcome
-from sipserver.useragent.finder import Finder, Question
+from sipserver.useragent.finder import Finder, Found, Question
 from sipserver.useragent.identity import ABLE, TOLERATED, Identity, Limits
-from sipserver.useragent.leg import AgentLeg, Extra, notify_status, user_part
+from sipserver.useragent.leg import AgentLeg, Extra, contact_scheme, notify_status, user_part
 from sipserver.useragent.placing import options_of, placing_of
 from sipserver.useragent.server_leg import ServerLeg
 
@@ -80,7 +79,9 @@ class UserAgent:
         self._dialogs: dict[DialogId, AgentLeg] = {}
         self._outbox: list[Outgoing] = []
         self._events: list[Event] = []
-        self._finder = Finder(identity.ports, lambda question: self._events.append(question), self._limits.lookups)
+        self._finder = Finder(
+            identity.ports, lambda question: self._events.append(question), self._limits.lookups, identity.random
+        )
 
     # -- what the driver calls ----------------------------------------------------------------------------------------
 
@@ -114,8 +115,8 @@ class UserAgent:
             mark_source(request, source.host, source.port)
         self._answer(request, source, error.status if status is None else status)
 
-    def resolved(self, question: Question, addresses: Sequence[str], now: float) -> None:
-        """What the DNS knows; an empty sequence where the name has no address."""
+    def resolved(self, question: Question, addresses: Sequence[Record], now: float) -> None:
+        """What the DNS knows; an empty sequence where there is nothing of that kind."""
         self.timers.now = now
         self._finder.resolved(question, addresses)
 
@@ -124,6 +125,11 @@ class UserAgent:
         self.timers.now = now
         if outgoing.transaction is not None:
             outgoing.transaction.transport_failed()
+
+    def lost(self, flow: Source, now: float) -> None:
+        """This connection broke: what waits for an answer over it has failed (RFC 3261 section 18.4)."""
+        self.timers.now = now
+        self.transactions.lost(flow)
 
     def unreachable(self, target: Target, now: float) -> None:
         """The network says that nobody receives there."""
@@ -160,10 +166,7 @@ class UserAgent:
 
     def options(self, trunk: Trunk, now: float, done: Callable[[Response | None], None]) -> None:
         """Ask for a sign of life; `done` is called once. Raises MessageError for a trunk that cannot be written as SIP."""
-        placing = options_of(trunk, self.identity)
-        numbers = count(placing.request.cseq.number + 1)
-        errand = Errand(placing.request, placing.hop, lambda: next(numbers), digest=placing.digest, ladder=False)
-        self.request(errand, now, lambda outcome: done(outcome.response))
+        self.request(options_of(trunk, self.identity).errand(), now, lambda outcome: done(outcome.response))
 
     def request(self, errand: Errand, now: float, done: Callable[[Outcome], None]) -> None:
         """Send a request outside of any dialog and see it through; `done` is called once."""
@@ -336,13 +339,15 @@ class UserAgent:
             return Target(source.transport, source.host, source.port, None if source.transport == "udp" else source)
         if source.transport == "udp":
             return Target("udp", source.host, via.rport or via.port or default_port("udp"))
-        return Target(source.transport, source.host, via.port or default_port(source.transport), source)
+        port = via.port or default_port(source.transport)
+        name = via.host if source.transport == "tls" and not numeric(via.host) else None
+        return Target(source.transport, source.host, port, source, name)
 
     # -- what legs and exchanges need (see their Protocols) ---------------------------------------------------------------
 
     def options_headers(self, request: Request, transport: Transport) -> Extra:
         """What a 200 to OPTIONS says of us (section 11.2)."""
-        contact = self.identity.contact(user_part(request.uri), transport)
+        contact = self.identity.contact(user_part(request.uri), transport, contact_scheme(request))
         return (
             ("Allow", ABLE.allow),
             ("Accept", ABLE.accept),
@@ -367,11 +372,13 @@ class UserAgent:
         """The dialog is no more."""
         self._dialogs.pop(dialog, None)
 
-    def locate(
-        self, uri: SipUri, flow: Source | None, found: Callable[[Target], None], lost: Callable[[int, str], None]
-    ) -> None:
-        """Find where the URI leads, now or after a look-up, and call one of the two (see `Finder`)."""
-        self._finder.locate(uri, flow, found, lost)
+    def locate(self, uri: SipUri, flow: Source | None, found: Found, lost: Callable[[int, str], None]) -> None:
+        """Find where the URI leads, now or after look-ups, and call one of the two (see `Finder`)."""
+        self._finder.locate(uri, flow, found, lost, self.timers.now)
+
+    def avoid(self, target: Target) -> None:
+        """This target failed; others come before it for a while."""
+        self._finder.avoid(target, self.timers.now)
 
     def _transmit(self, outgoing: Outgoing) -> None:
         if outgoing.ladder:

@@ -7,7 +7,8 @@ import os
 import socket
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -19,8 +20,11 @@ from sipserver.locate import Target, Transport
 from sipserver.message import PING, MessageError, Response
 from sipserver.protocols import Trunk
 from sipserver.transaction import Intervals, Outgoing
-from sipserver.transport.bind import bind, local_address
+from sipserver.transport.bind import bind, bind_tls, local_address
+from sipserver.transport.credentials import Credentials, TlsFiles
+from sipserver.transport.resolver import Resolver
 from sipserver.transport.tcp import TcpCallbacks, TcpLimits, TcpTransport
+from sipserver.transport.tls import TlsTransport
 from sipserver.transport.udp import UdpTransport
 from sipserver.useragent.core import Event, Happened, Invited, Over, UserAgent
 from sipserver.useragent.exchange import Errand, Outcome
@@ -35,13 +39,23 @@ OnInvite = Callable[[Leg], Awaitable[None]]
 OnFlow = Callable[[Literal["pong", "closed"], Source], None]
 """Told of the connections: the peer answered a ping, or the connection is gone."""
 
-_LOOKUP_SECONDS = 5.0
 _FAREWELL_SECONDS = 2.0
 """How long `stop` waits for the answers to its BYEs, and then for those who look after the legs."""
 
 
+@dataclass(frozen=True, slots=True)
+class TlsFace:
+    """Where TLS is spoken, and as whom. `advertised` is the host in Via and Contact over TLS, if it is another one."""
+
+    host: str
+    port: int
+    files: TlsFiles
+    advertised: str | None = None
+
+
 class SipEndpoint:
-    """Implements `legs.Endpoint` on UDP and TCP. `port` is the real one after `start`; 0 asks for any that both can have.
+    """Implements `legs.Endpoint` on UDP, TCP and, if it is given, TLS. `port` is the real one after `start`; 0 asks for any that
+    UDP and TCP can have.
 
     `advertised` is the host in Via and Contact: the bound address if it is not given. `clock` gives seconds that never go back,
     `random` that many random bytes.
@@ -54,6 +68,7 @@ class SipEndpoint:
         *,
         transports: Sequence[Literal["udp", "tcp"]] = ("udp", "tcp"),
         advertised: str | None = None,
+        tls: TlsFace | None = None,
         guard: Guard,
         tap: LadderTap | None = None,
         user_agent: str = f"Antiphon/{__version__}",
@@ -62,10 +77,13 @@ class SipEndpoint:
         intervals: Intervals | None = None,
         limits: Limits | None = None,
         tcp_limits: TcpLimits | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
         self.host = host
         self.port = port
+        self.tls_port: int | None = None
         self._transports = tuple(transports)
+        self._tls_face = tls
         self._advertised = advertised
         self._guard = guard
         self._tap = tap
@@ -75,11 +93,12 @@ class SipEndpoint:
         self._intervals = intervals
         self._limits = limits
         self._tcp_limits = tcp_limits
+        self._resolver = resolver or Resolver(socket.AF_INET6 if ":" in host else socket.AF_INET, clock)
         self._core: UserAgent | None = None
         self._on_invite: OnInvite | None = None
         self._on_flow: OnFlow | None = None
         self._udp: UdpTransport | None = None
-        self._tcp: TcpTransport | None = None
+        self._streams: dict[Transport, TcpTransport] = {}
         self._faces: dict[AgentLeg, EndpointLeg] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -103,12 +122,39 @@ class SipEndpoint:
     async def start(self, on_invite: OnInvite, is_full: Callable[[], bool] = lambda: False) -> None:
         """Bind and listen. Raises OSError."""
         loop = asyncio.get_running_loop()
+        credentials = None if self._tls_face is None else Credentials(self._tls_face.files)
         bound = bind(self.host, self.port, self._transports)
         self.port = bound.port
         self._on_invite = on_invite
         ports: dict[Transport, int] = dict.fromkeys(self._transports, bound.port)
-        identity = Identity.make(self.advertised, ports, self._user_agent, self._random)
-        self._core = UserAgent(
+        callbacks = TcpCallbacks(
+            self._received,
+            self._malformed,
+            self._failed,
+            self._lost,
+            partial(self._flow, "pong"),
+            partial(self._flow, "closed"),
+        )
+        if bound.udp is not None:
+            self._udp = UdpTransport(loop, bound.udp, self._received, self._unreachable)
+        if bound.tcp is not None:
+            self._streams["tcp"] = TcpTransport(loop, bound.tcp, callbacks, self._tcp_limits)
+        try:
+            if self._tls_face is not None and credentials is not None:
+                sock, ports["tls"] = bind_tls(self._tls_face.host, self._tls_face.port)
+                self.tls_port = ports["tls"]
+                self._streams["tls"] = TlsTransport(loop, sock, callbacks, credentials, self._tcp_limits)
+            self._core = self._make_core(ports, is_full)
+            for stream in self._streams.values():
+                await stream.listen()
+        except OSError:
+            await self._close()
+            raise
+
+    def _make_core(self, ports: Mapping[Transport, int], is_full: Callable[[], bool]) -> UserAgent:
+        secure = None if self._tls_face is None else self._tls_face.advertised
+        identity = Identity.make(self.advertised, ports, self._user_agent, self._random, secure)
+        return UserAgent(
             identity,
             self._guard,
             is_full=lambda: self._is_late() or is_full(),
@@ -116,18 +162,6 @@ class SipEndpoint:
             intervals=self._intervals,
             limits=self._limits,
         )
-        if bound.udp is not None:
-            self._udp = UdpTransport(loop, bound.udp, self._received, self._unreachable)
-        if bound.tcp is not None:
-            callbacks = TcpCallbacks(
-                self._received,
-                self._malformed,
-                self._failed,
-                partial(self._flow, "pong"),
-                partial(self._flow, "closed"),
-            )
-            self._tcp = TcpTransport(loop, bound.tcp, callbacks, self._tcp_limits)
-            await self._tcp.listen()
 
     def invite(self, invitation: Invitation) -> Leg:
         """Place a call. Raises MessageError for an invitation that cannot be written as SIP, RuntimeError before `start`."""
@@ -168,8 +202,9 @@ class SipEndpoint:
 
     def ping(self, target: Target) -> bool:
         """Keep a flow open (RFC 5626 section 4.4): CRLFCRLF. False when the connection is not there any more."""
-        if target.transport == "tcp":
-            return self._tcp is not None and self._tcp.ping(target)
+        if target.reliable:
+            stream = self._streams.get(target.transport)
+            return stream is not None and stream.ping(target)
         try:
             if self._udp is not None:
                 self._udp.send(PING, target)
@@ -179,8 +214,9 @@ class SipEndpoint:
 
     def drop(self, target: Target) -> None:
         """Give a connection up that has died without saying so."""
-        if self._tcp is not None and target.transport == "tcp":
-            self._tcp.drop(target)
+        stream = self._streams.get(target.transport)
+        if stream is not None:
+            stream.drop(target)
 
     def drain(self) -> None:
         """From now on 503 for new INVITEs and for OPTIONS."""
@@ -197,12 +233,16 @@ class SipEndpoint:
         await self._farewell(self._core)
         if self._timer is not None:
             self._timer.cancel()
+        await self._close()
+        self._leaving = False
+
+    async def _close(self) -> None:
         if self._udp is not None:
             self._udp.close()
-        if self._tcp is not None:
-            await self._tcp.close()
-        self._core = self._udp = self._tcp = None
-        self._leaving = False
+        for stream in self._streams.values():
+            await stream.close()
+        self._streams.clear()
+        self._core = self._udp = None
 
     async def _farewell(self, core: UserAgent) -> None:
         self._leaving = True
@@ -236,6 +276,11 @@ class SipEndpoint:
     def _failed(self, outgoing: Outgoing) -> None:
         self._agent.failed(outgoing, self._clock())
         self._move()
+
+    def _lost(self, flow: Source) -> None:
+        if self._core is not None:
+            self._core.lost(flow, self._clock())
+            self._move()
 
     def _flow(self, what: Literal["pong", "closed"], peer: Source) -> None:
         if self._on_flow is not None and self._core is not None:
@@ -287,8 +332,8 @@ class SipEndpoint:
         try:
             if outgoing.target.transport == "udp" and self._udp is not None:
                 self._udp.send(outgoing.data, outgoing.target)
-            elif outgoing.target.transport == "tcp" and self._tcp is not None:
-                self._tcp.send(outgoing)
+            elif outgoing.target.transport in self._streams:
+                self._streams[outgoing.target.transport].send(outgoing)
         except OSError as error:
             log.info("sip_send_failed", transport=outgoing.target.transport, error=error.strerror)
             core.failed(outgoing, self._clock())
@@ -341,16 +386,6 @@ class SipEndpoint:
             leg.hang_up()
 
     async def _look_up(self, core: UserAgent, question: Question) -> None:
-        """The addresses of a name, of the family that we are bound to; none when the DNS is silent."""
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        addresses: list[str] = []
-        try:
-            async with asyncio.timeout(_LOOKUP_SECONDS):
-                found = await asyncio.get_running_loop().getaddrinfo(
-                    question.lookup.name, None, family=family, type=socket.SOCK_DGRAM
-                )
-            addresses = [str(address[0]) for _, _, _, _, address in found]
-        except (OSError, TimeoutError, UnicodeError):
-            log.info("sip_name_not_found", name=question.lookup.name)
-        core.resolved(question, addresses, self._clock())
+        """What the DNS knows; nothing when it is silent."""
+        core.resolved(question, await self._resolver.answer(question.lookup), self._clock())
         self._move()

@@ -21,23 +21,32 @@ class Postman(Protocol):
     transactions: TransactionLayer
 
     def locate(
-        self, uri: SipUri, flow: Source | None, found: Callable[[Target], None], lost: Callable[[int, str], None]
+        self,
+        uri: SipUri,
+        flow: Source | None,
+        found: Callable[[tuple[Target, ...]], None],
+        lost: Callable[[int, str], None],
     ) -> None:
-        """Find where the URI leads, now or after a look-up, and call one of the two."""
+        """Find where the URI leads, now or after look-ups, and call one of the two."""
+
+    def avoid(self, target: Target) -> None:
+        """This target failed; others come before it for a while."""
 
 
 @dataclass(frozen=True, slots=True)
 class Errand:
     """What is to be sent, and where. `request` is without Via; `next_cseq` gives the number of a repetition with credentials.
 
-    `flow` is a connection to be preferred. `digest` answers challenges, None where nobody has trusted us with a password;
-    `trusted` are the addresses whose challenges may be answered (None: whomever this request goes to).
+    `flow` is a connection to be preferred, `domain` what a TLS server has to be where `hop` is only an address. `digest`
+    answers challenges, None where nobody has trusted us with a password; `trusted` are the addresses whose challenges may be
+    answered (None: whomever this request goes to).
     """
 
     request: Request
     hop: SipUri
     next_cseq: Callable[[], int]
     flow: Source | None = None
+    domain: str | None = None
     digest: DigestClient | None = None
     trusted: str | None = None
     ladder: bool = True
@@ -78,17 +87,41 @@ class Exchange:
         self._on_response = on_response
         self._on_failure = on_failure
         self._final = False
+        self._targets: tuple[Target, ...] = ()
+        self._answered = False
         self._attempt = None if errand.digest is None else errand.digest.attempt()
 
     def start(self) -> None:
         """Send it, as soon as it is known where to."""
-        self._postman.locate(self._errand.hop, self._errand.flow, self._send, self._lost)
+        self._postman.locate(self._errand.hop, self._errand.flow, self._found, self._lost)
 
     def call_off(self) -> None:
         """Begin nothing more: what has not been sent is not sent, and challenges are not answered."""
         self.called_off = True
 
+    def _found(self, targets: tuple[Target, ...]) -> None:
+        self._targets = targets[1:]
+        self._send(targets[0])
+
+    def _next(self) -> bool:
+        """Try the next target in a transaction of its own (RFC 3263 section 4.3); False where there is none.
+
+        Somebody who has said that it rings has taken the request: what he says in the end counts.
+        """
+        if self.target is None or self.called_off or self._final or self._answered:
+            return False
+        self._postman.avoid(self.target)
+        if not self._targets:
+            return False
+        target, self._targets = self._targets[0], self._targets[1:]
+        self.request = replace(self.request, headers=self.request.headers.copy())
+        self.request.headers.remove("Via")
+        self._send(target)
+        return True
+
     def _send(self, target: Target) -> None:
+        if target.transport == "tls" and target.server_name is None:
+            target = replace(target, server_name=self._errand.domain)
         self.target = target
         if self.called_off:
             self._lost(487, "Called off before it was sent")
@@ -100,6 +133,9 @@ class Exchange:
 
     def _receive(self, response: Response) -> None:
         if self._final and response.status >= 300:
+            return
+        self._answered = self._answered or 100 < response.status < 200
+        if response.status == 503 and self._next():
             return
         if response.status in (401, 407):
             again = self._with_credentials(response)
@@ -128,6 +164,8 @@ class Exchange:
         return again
 
     def _fail(self, status: int) -> None:
+        if self._next():
+            return
         self._lost(status, "No answer came" if status == 408 else "The transport failed")
 
     def _lost(self, status: int, reason: str) -> None:

@@ -34,7 +34,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`advertised` is the host that peers reach us at, `ports` the port of each transport that is there.
+    """`advertised` is the host that peers reach us at, `ports` the port of each transport that is there. Over TLS peers may
+    reach us at `secure`, the name in our certificate: some refuse a Contact that the certificate does not speak for.
 
     `random` gives that many random bytes. Tags have 64 bits of it, branches 96 (RFC 3261 section 19.3 asks for 32).
     """
@@ -44,14 +45,24 @@ class Identity:
     user_agent: str
     random: Callable[[int], bytes] = field(repr=False)
     secret: bytes = field(repr=False)
+    secure: str | None = None
 
     @classmethod
     def make(
-        cls, advertised: str, ports: Mapping[Transport, int], user_agent: str, random: Callable[[int], bytes]
+        cls,
+        advertised: str,
+        ports: Mapping[Transport, int],
+        user_agent: str,
+        random: Callable[[int], bytes],
+        secure: str | None = None,
     ) -> Identity:
         """With a secret of its own for the tags of stateless answers. An IPv6 address may come without its brackets."""
-        host = f"[{advertised}]" if ":" in advertised and not advertised.startswith("[") else advertised
-        return cls(host, ports, user_agent, random, random(16))
+        secured = None if secure is None else _bracketed(secure)
+        return cls(_bracketed(advertised), ports, user_agent, random, random(16), secured)
+
+    def host(self, transport: Transport) -> str:
+        """The host that peers of this transport reach us at."""
+        return self.secure or self.advertised if transport == "tls" else self.advertised
 
     def tag(self) -> str:
         """A tag for a From or a To."""
@@ -64,13 +75,24 @@ class Identity:
     def via(self, transport: Transport) -> Via:
         """A Via for a new transaction: our address on this transport, a new branch, and `rport` (RFC 3581 section 3)."""
         params = Params((("branch", COOKIE + self.random(12).hex()), ("rport", None)))
-        return Via(transport.upper(), self.advertised, self.ports[transport], params)
+        return Via(transport.upper(), self.host(transport), self.ports[transport], params)
 
-    def contact(self, user: str | None, transport: Transport) -> str:
-        """The Contact by which a peer reaches us over this transport. `user` as it stands in a URI, escaped."""
-        params = Params() if transport == "udp" else Params((("transport", transport),))
+    def contact(self, user: str | None, transport: Transport, scheme: str = "sip") -> str:
+        """The Contact by which a peer reaches us over this transport. `user` as it stands in a URI, escaped.
+
+        `sips` is for requests that came to a sips: URI (RFC 3261 section 12.1.1), if there is TLS to reach us by.
+        """
+        if scheme == "sips" and "tls" in self.ports:
+            transport, params = "tls", Params()
+        else:
+            scheme, params = "sip", Params() if transport == "udp" else Params((("transport", transport),))
         uri = SipUri(
-            scheme="sip", password=None, host=self.advertised, user=user, port=self.ports.get(transport), params=params
+            scheme=scheme,
+            password=None,
+            host=self.host(transport),
+            user=user,
+            port=self.ports.get(transport),
+            params=params,
         )
         return f"<{uri}>"
 
@@ -78,3 +100,7 @@ class Identity:
         """The To tag of an answer that is not remembered: the same for each repetition of the request (section 8.2.7)."""
         seed = f"{request.headers.get('call-id')}\n{request.headers.get('from')}\n{request.headers.get('cseq')}"
         return sha256(self.secret + seed.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from sipserver.dialog import Dialog, DialogId
 from sipserver.legs import Answered, Ended, LegEvent, Offered, Source
 from sipserver.locate import Transport
-from sipserver.message import MessageError, Request, Response, SipUri, response_to
+from sipserver.message import MessageError, NameAddr, Request, Response, SipUri, response_to, scheme_of
 from sipserver.message.grammar import quote
 from sipserver.sdp import sdp_body
 from sipserver.transaction import ServerTransaction, TimerQueue
@@ -59,6 +59,7 @@ class AgentLeg:
         self.transport = transport
         self._agent = agent
         self._user = user
+        self._scheme = contact_scheme(invite)
         self._offer: ServerTransaction | None = None
         self._accepted: AcceptedInvite | None = None
 
@@ -199,7 +200,7 @@ class AgentLeg:
         request = transaction.request
         extra = list(headers)
         if 100 < status < 300 and request.method in ("INVITE", "UPDATE"):
-            contact = self._agent.identity.contact(self._user, self.transport)
+            contact = self._agent.identity.contact(self._user, self.transport, self._scheme)
             extra += [("Contact", contact), ("Allow", ABLE.allow)]
         extra.append(("Server", self._agent.identity.user_agent))
         response = response_to(
@@ -297,6 +298,21 @@ def reason_header(reason: str) -> str:
     """A Reason header (RFC 3326) of a plain text; what is one already stays as it is."""
     line = " ".join(reason.split())
     return line if ";" in line else f"SIP;text={quote(line)}"
+
+
+def contact_scheme(request: Request) -> str:
+    """`sips` where the request came to a sips: URI, or by a proxy that says so, or from one (RFC 3261 section 12.1.1)."""
+    try:
+        way = [NameAddr.parse(request.record_routes[0]).uri] if request.record_routes else [_contact(request)]
+        schemes = {scheme_of(uri) for uri in (request.uri, *filter(None, way))}
+    except MessageError:
+        return "sip"
+    return "sips" if "sips" in schemes else "sip"
+
+
+def _contact(request: Request) -> str | None:
+    contacts = request.contacts
+    return contacts[0].uri if contacts else None
 
 
 def user_part(uri: str) -> str | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import count
 
 from sipserver.digest import DigestClient
 from sipserver.legs import Invitation
-from sipserver.locate import Transport, default_port
+from sipserver.locate import Transport, default_port, numeric
 from sipserver.message import Headers, NameAddr, Request, SipUri, escape_user
 from sipserver.protocols import Trunk
 from sipserver.registration import Account
+from sipserver.useragent.exchange import Errand
 from sipserver.useragent.identity import ABLE, Identity
 
 
@@ -17,14 +19,22 @@ from sipserver.useragent.identity import ABLE, Identity
 class Placing:
     """A request that is ready to go: without Via, to `hop`, with what answers the trunk's challenges.
 
-    `user` and `transport` are those of our Contact.
+    `user` and `transport` are those of our Contact, `domain` is the trunk's name, None where it has only an address.
     """
 
     request: Request
     hop: SipUri
     user: str | None
     transport: Transport
+    domain: str | None = None
     digest: DigestClient | None = None
+
+    def errand(self) -> Errand:
+        """To be sent outside of calls: it is in nobody's ladder."""
+        numbers = count(self.request.cseq.number + 1)
+        return Errand(
+            self.request, self.hop, lambda: next(numbers), domain=self.domain, digest=self.digest, ladder=False
+        )
 
 
 def placing_of(invitation: Invitation, identity: Identity) -> Placing:
@@ -33,7 +43,7 @@ def placing_of(invitation: Invitation, identity: Identity) -> Placing:
     user = escape_user(invitation.from_user)
     to = trunk_uri(trunk, escape_user(invitation.to))
     # A registrar knows its own domain only; a peer that knows us by our address is told that.
-    host = trunk_uri(trunk).host if trunk.mode == "registration" else identity.advertised
+    host = trunk_uri(trunk).host if trunk.mode == "registration" else identity.host(trunk.transport)
     from_ = NameAddr(
         uri=str(SipUri(scheme="sip", password=None, host=host, user=user)), display=invitation.display_name
     )
@@ -44,21 +54,19 @@ def placing_of(invitation: Invitation, identity: Identity) -> Placing:
         headers.add(name, value)
     if invitation.sdp:
         headers.add("Content-Type", "application/sdp")
-    return Placing(
-        Request("INVITE", str(to), headers, invitation.sdp), trunk_hop(trunk), user, trunk.transport, _digest(trunk)
-    )
+    return _placing(Request("INVITE", str(to), headers, invitation.sdp), trunk, user)
 
 
 def options_of(trunk: Trunk, identity: Identity) -> Placing:
     """An OPTIONS to the trunk itself. Raises MessageError for what cannot be written as SIP."""
     to = trunk_uri(trunk)
     user = None if trunk.username is None else escape_user(trunk.username)
-    host = identity.advertised if user is None else to.host
+    host = identity.host(trunk.transport) if user is None else to.host
     from_ = NameAddr(uri=str(SipUri(scheme="sip", password=None, host=host, user=user)), display=None)
     headers = _headers(trunk, identity, "OPTIONS", from_, to, None)
     headers.add("Contact", identity.contact(user, trunk.transport))
     headers.add("Accept", ABLE.accept)
-    return Placing(Request("OPTIONS", str(to), headers, b""), trunk_hop(trunk), user, trunk.transport, _digest(trunk))
+    return _placing(Request("OPTIONS", str(to), headers, b""), trunk, user)
 
 
 def account_of(trunk: Trunk, identity: Identity, line: str, learn: bool) -> Account:
@@ -71,6 +79,7 @@ def account_of(trunk: Trunk, identity: Identity, line: str, learn: bool) -> Acco
         registrar=uri,
         aor=replace(uri, user=escape_user(trunk.username or ""), port=None),
         hop=trunk_hop(trunk),
+        domain=_domain(trunk),
         route=_route(trunk),
         line=line,
         host=identity.advertised,
@@ -85,9 +94,12 @@ def account_of(trunk: Trunk, identity: Identity, line: str, learn: bool) -> Acco
 
 
 def trunk_uri(trunk: Trunk, user: str | None = None) -> SipUri:
-    """A URI at the trunk. Its port is written where it is not the usual one."""
+    """A URI at the trunk. Its port is written where it is not the usual one; 5060 is what settings say that say nothing,
+
+    also for TLS, whose own is 5061.
+    """
     host = f"[{trunk.host}]" if ":" in trunk.host and not trunk.host.startswith("[") else trunk.host
-    port = None if trunk.port == default_port(trunk.transport) else trunk.port
+    port = None if trunk.port in (5060, default_port(trunk.transport)) else trunk.port
     return SipUri(scheme="sip", user=user, password=None, host=host, port=port)
 
 
@@ -97,8 +109,16 @@ def trunk_hop(trunk: Trunk) -> SipUri:
     So a request that outgrows 1300 bytes stays on UDP where the trunk is (RFC 3261 section 18.1.1 would change to TCP, which
     many trunks do not have).
     """
-    uri = replace(trunk_uri(trunk), port=trunk.port) if trunk.outbound_proxy is None else _proxy(trunk.outbound_proxy)
+    uri = trunk_uri(trunk) if trunk.outbound_proxy is None else _proxy(trunk.outbound_proxy)
     return replace(uri, params=uri.params.with_value("transport", trunk.transport))
+
+
+def _placing(request: Request, trunk: Trunk, user: str | None) -> Placing:
+    return Placing(request, trunk_hop(trunk), user, trunk.transport, _domain(trunk), _digest(trunk))
+
+
+def _domain(trunk: Trunk) -> str | None:
+    return None if numeric(trunk.host) else trunk.host
 
 
 def _headers(

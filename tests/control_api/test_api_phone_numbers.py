@@ -132,8 +132,8 @@ def test_changing_sip_fields_moves_the_number_to_another_trunk(tmp_path: Path) -
         ({"sipMode": "ip_allowlist", "sipIp": " , "}, "sipIp"),
         ({"sipMode": "ip_allowlist", "sipIp": "192.0.2.1", "sipPort": 0}, "sipPort"),
         ({"sipMode": "ip_allowlist", "sipIp": "192.0.2.1", "sipPort": 65536}, "sipPort"),
-        ({"sipMode": "ip_allowlist", "sipIp": "192.0.2.1", "sipProtocol": "tls"}, "sipProtocol"),
-        ({**REGISTRATION, "sipRegisterTransport": "tls"}, "sipRegisterTransport"),
+        ({"sipMode": "ip_allowlist", "sipIp": "192.0.2.1", "sipProtocol": "sctp"}, "sipProtocol"),
+        ({**REGISTRATION, "sipRegisterTransport": "ws"}, "sipRegisterTransport"),
         ({**REGISTRATION, "sipUsername": "x" * 61}, "sipUsername"),
         ({**REGISTRATION, "sipUsername": "a\r\nb"}, "sipUsername"),
         ({**REGISTRATION, "sipProxy": "sip.example.com:5060"}, "sipProxy"),
@@ -155,13 +155,23 @@ def test_what_cannot_work_is_refused_with_its_field(tmp_path: Path, body: dict[s
     run(tmp_path, test)
 
 
-def test_tls_is_refused_as_not_available_yet(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"sipMode": "ip_allowlist", "sipIp": "192.0.2.1", "sipProtocol": "tls"},
+        {**REGISTRATION, "sipRegisterTransport": "tls"},
+    ],
+)
+def test_a_trunk_may_speak_tls(tmp_path: Path, fields: dict[str, Any]) -> None:
     async def test(made: Installation) -> None:
         async with made.client() as client:
-            answer = await client.post(
-                "/v1/phone-numbers", json={"number": "+12025550100", **REGISTRATION, "sipRegisterTransport": "tls"}
-            )
-        assert "not available yet" in answer.json()["details"][0]["message"]
+            answer = await client.post("/v1/phone-numbers", json={"number": "+12025550100", **fields})
+        assert answer.status_code == 201, answer.text
+        number = answer.json()["data"]
+        assert number["sip"]["transport"] == "tls"
+        trunk = made.directory.trunk_of_number(number["id"])
+        assert trunk is not None
+        assert trunk.transport == "tls"
 
     run(tmp_path, test)
 

@@ -129,7 +129,7 @@ class Transcript:
 
     def _note(self, event: Event) -> None:
         if isinstance(event, Question):
-            self.agent.resolved(event, self.addresses, self.now)
+            self.agent.resolved(event, self.addresses if event.lookup.kind == "address" else (), self.now)
         elif isinstance(event, Invited):
             self.leg = event.leg
         elif isinstance(event, Happened):

@@ -126,9 +126,11 @@ class OnALine:
                 register.request, account.hop, self.registration.next_cseq, digest=account.digest, ladder=False
             )
             self.agent.request(errand, self.now, lambda outcome: self._came(number, outcome))
-        for event in self.agent.events():
-            if isinstance(event, Question):
-                self.agent.resolved(event, ("192.0.2.9",), self.now)
+        while events := self.agent.events():
+            for event in events:
+                if isinstance(event, Question):
+                    known = ("192.0.2.9",) if event.lookup.kind == "address" else ()
+                    self.agent.resolved(event, known, self.now)
         for outgoing in self.agent.to_send():
             message = parse(outgoing.data)
             assert isinstance(message, Request)

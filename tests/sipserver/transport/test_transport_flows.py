@@ -26,7 +26,11 @@ class Ours(Side):
         self.closed: list[Source] = []
         callbacks = self.transport.callbacks
         self.transport.callbacks = TcpCallbacks(
-            callbacks.on_message, callbacks.on_malformed, callbacks.on_failed, self.pongs.append, self.closed.append
+            callbacks.on_message,
+            callbacks.on_malformed,
+            callbacks.on_failed,
+            on_pong=self.pongs.append,
+            on_closed=self.closed.append,
         )
 
 
