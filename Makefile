@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-PEERS  := sip-tester baresip-core tshark ffmpeg flite
+PEERS  := sip-tester baresip-core baresip-ffmpeg tshark ffmpeg flite kamailio kamailio-tls-modules linphone-cli iproute2
 CODE   := sipserver media inference control_api
 
 .PHONY: help setup demo test check format bench peers wheel clean
