@@ -7,7 +7,7 @@ import ipaddress
 import socket
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from media.frames import (
     EAR_SAMPLES,
     LINE_SAMPLES,
     BargeIn,
+    CallMedia,
     DigitHeard,
     Direction,
     Ducked,
@@ -25,6 +26,7 @@ from media.frames import (
     MediaFailed,
     MediaReport,
     MediaTimeout,
+    MediaUnavailable,
     Paused,
     Pcm,
     PlayoutIdle,
@@ -58,7 +60,7 @@ class RowCallMedia:
         self.generation = generation
         self.over = False
         """No more frames or events will come."""
-        self._link = link
+        self.link = link
         self._rings: SharedRings = link.rings
         self._codec = CODECS[0]
         self._events: deque[MediaEvent] = deque(maxlen=_EVENTS_MAX)
@@ -198,6 +200,18 @@ class RowCallMedia:
             self._tell(CommandKind.DIGIT, digit=code)
         await self._ask(CommandKind.DIGIT, digit=codes[-1], on=1)
 
+    async def bridge(self, other: CallMedia, *, digits: bool = True) -> None:
+        """From the next tick on play to each what is heard of the other. Raises MediaUnavailable, ValueError."""
+        beside = row_of(other)
+        if (beside.link, beside.row) == (self.link, self.row):
+            raise ValueError("A call cannot be bridged to itself.")
+        if beside.link is not self.link:
+            raise MediaUnavailable("The two calls are not in the same media process.")
+        raise MediaUnavailable("This media process cannot bridge yet.")
+
+    async def unbridge(self) -> None:
+        """End the bridge, if there is one."""
+
     async def set_recording(self, on: bool) -> None:
         """Off: silence is laid into the recording."""
         await self._ask(CommandKind.RECORDING, on=int(on))
@@ -206,7 +220,7 @@ class RowCallMedia:
         """Stop sending, free the port and complete the recording."""
         if self._report is None:
             self._report = asyncio.get_running_loop().create_future()
-            self._link.close(self)
+            self.link.close(self)
         return await asyncio.shield(self._report)
 
     # What follows is for `media.link` only.
@@ -269,12 +283,17 @@ class RowCallMedia:
 
     def _tell(self, kind: CommandKind, **fields: int | float | bytes) -> None:
         if not self.over:
-            self._link.send(Command(kind, self.row, self.generation, **fields))  # type: ignore[arg-type]
+            self.link.send(Command(kind, self.row, self.generation, **fields))  # type: ignore[arg-type]
 
     async def _ask(self, kind: CommandKind, **fields: int | float | bytes) -> int:
         if self.over:
             return -1
-        return await self._link.ask(Command(kind, self.row, self.generation, **fields))  # type: ignore[arg-type]
+        return await self.link.ask(Command(kind, self.row, self.generation, **fields))  # type: ignore[arg-type]
+
+
+def row_of(media: CallMedia) -> RowCallMedia:
+    """The row behind a call's media, also behind one that stands for it and hands on what it has not itself."""
+    return cast(RowCallMedia, media)
 
 
 def _public(event: Event) -> MediaEvent | None:

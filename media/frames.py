@@ -163,6 +163,11 @@ class MediaFailed(MediaEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Unbridged(MediaEvent):
+    """The bridge of this call has ended, and not by its own `unbridge`: the other side closed its media, or took itself off."""
+
+
+@dataclass(frozen=True, slots=True)
 class MediaReport:
     """What a call's media came to. Losses are of packets received; `mos` by the E-model (ITU-T G.107).
 
@@ -235,6 +240,21 @@ class CallMedia(Protocol):
     async def send_digits(self, digits: str) -> None:
         """Send RFC 4733 events, 100 ms each; returns when the last has left. ValueError for what is no digit."""
 
+    async def bridge(self, other: CallMedia, *, digits: bool = True) -> None:
+        """From the next tick on play to each what is heard of the other, whatever codec either has.
+
+        `other` was opened `beside` this one. What is heard is mixed (with saturation) into what `play` has queued, so an
+        announcement is heard over the bridge on the side that it was queued for. The caller's speech ducks and pauses nothing
+        on either side while the bridge stands, speech is still told by events. Keys are told by `DigitHeard` as always, and
+        with `digits` sent on to the other side. A side that is on hold, or sends nothing, leaves comfort noise to the other. The
+        recording goes on: left what this side says, right what is played to it, thus the other side too. A bridge that either
+        had before ends. Raises MediaUnavailable when the two are not in one media process, or either is over; ValueError for
+        a bridge to itself.
+        """
+
+    async def unbridge(self) -> None:
+        """End the bridge: each side hears only what is queued for it again. The other side is told by `Unbridged`. Idempotent."""
+
     async def set_recording(self, on: bool) -> None:
         """Off: silence is laid into the recording, so that its time line stays true."""
 
@@ -245,8 +265,11 @@ class CallMedia(Protocol):
 class MediaPlane(Protocol):
     """All media processes of this node."""
 
-    async def open(self, call_id: str, recording: Path | None) -> CallMedia:
-        """Take a row and a pair of ports on the least loaded process. `recording` is the WAV to write. Raises MediaUnavailable."""
+    async def open(self, call_id: str, recording: Path | None, beside: CallMedia | None = None) -> CallMedia:
+        """Take a row and a pair of ports on the least loaded process, or on that of `beside`, so that the two can be bridged.
+
+        `recording` is the WAV to write. Raises MediaUnavailable: no process, or not that one, has a free row and ports.
+        """
 
     def free(self) -> int:
         """How many more calls can be opened now."""

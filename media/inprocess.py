@@ -21,6 +21,7 @@ from typing import TypeVar
 from media.call_media import RowCallMedia
 from media.ear import Detector
 from media.engine import Engine
+from media.frames import CallMedia
 from media.link import MediaLink
 from media.recorder import Recorder
 from media.rings import SharedRings
@@ -57,8 +58,8 @@ class InProcessPlane:
         self.link = MediaLink(rings, host, self._recorder, kick=_nothing, stuck=self._stuck)
         self.engine = Engine(rings, self.sockets, timeout_ticks=round(timeout_s * 50), seed=seed, vad=vad)
 
-    async def open(self, call_id: str, recording: Path | None) -> RowCallMedia:
-        """Take a row; completes with the next tick. Raises MediaUnavailable."""
+    async def open(self, call_id: str, recording: Path | None, beside: CallMedia | None = None) -> RowCallMedia:
+        """Take a row; completes with the next tick. Every call is beside every other here. Raises MediaUnavailable."""
         return await self.link.open(call_id, recording)
 
     def free(self) -> int:

@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from media.call_media import RowCallMedia
-from media.frames import MediaUnavailable
+from media.call_media import RowCallMedia, row_of
+from media.frames import CallMedia, MediaUnavailable
 from media.recorder import Recorder
 from media.rings import ProcessCounters
 from media.supervised import MediaProcess, ProcessConfig
@@ -93,8 +93,10 @@ class ProcessMediaPlane:
                 await process.stop()
         await asyncio.to_thread(self._recorder.stop)
 
-    async def open(self, call_id: str, recording: Path | None) -> RowCallMedia:
-        """Open on the process with the fewest calls. Raises MediaUnavailable."""
+    async def open(self, call_id: str, recording: Path | None, beside: CallMedia | None = None) -> RowCallMedia:
+        """Open on the process with the fewest calls, or on that of `beside`. Raises MediaUnavailable."""
+        if beside is not None:
+            return await row_of(beside).link.open(call_id, recording)
         ready = [p for p in self._processes if p is not None and p.ready and p.link.free()]
         if not ready:
             raise MediaUnavailable("No media process has a free row.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
-from media.frames import CallMedia, MediaReport
+from media.frames import CallMedia, MediaReport, Pcm
 
 Variables = Mapping[str, Any]
 
@@ -374,6 +374,17 @@ class AgentDirectory(Protocol):
 
     async def route(self, called: str, trunks: Sequence[Trunk]) -> Route | None:
         """The number that was called, on one of these trunks; None when there is no such number."""
+
+
+class HoldMusicLibrary(Protocol):
+    """What callers hear while they wait (`holdMusicUrl`)."""
+
+    async def load(self, url: str | None) -> Pcm:
+        """The music behind a URL, int16 (samples,), 8 kHz, to be played in a loop (`media.music.HoldMusic`).
+
+        Our own melody where there is no URL, or where what it leads to cannot be fetched in time, is too large or is no audio. Never
+        raises; at most some seconds, and from memory or disk for a URL that was loaded before.
+        """
 
 
 # -- who talks ----------------------------------------------------------------------------------------------------------

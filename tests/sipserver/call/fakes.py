@@ -245,7 +245,7 @@ class FakePlane:
         self.opened: list[FakeMedia] = []
         self.open_takes = 0.0
 
-    async def open(self, call_id: str, recording: Path | None) -> CallMedia:
+    async def open(self, call_id: str, recording: Path | None, beside: CallMedia | None = None) -> CallMedia:
         await asyncio.sleep(self.open_takes)
         if self.down:
             raise MediaUnavailable("the media process is down")
