@@ -67,7 +67,10 @@ class BargeInRows:
         """PLAYING, DUCKED or PAUSED, of every row."""
         self.speech = flags()
         """Whether the caller speaks, of every row."""
+        # `_enabled` is what was set, less the rows that are held.
         self._enabled = flags()
+        self._wanted = flags()
+        self._held = flags()
         self._threshold = np.ones(rows, np.float32)
         self._cooldown = np.zeros(rows, np.int64)
         self._excused = flags()
@@ -80,19 +83,33 @@ class BargeInRows:
     def open_row(self, row: int, settings: BargeIn) -> None:
         """A new call: the caller is silent, the agent's voice is as it is played."""
         self.mode[row] = PLAYING
-        self.speech[row] = self._excused[row] = False
+        self.speech[row] = self._excused[row] = self._held[row] = False
         self._agent_spoke[row] = _LONG_AGO
         self.set(row, settings)
 
     def set(self, row: int, settings: BargeIn) -> None:
         """How the row reacts from now on. Without `enabled` speech is told and nothing else happens."""
-        self._enabled[row] = settings.enabled
+        self._wanted[row] = settings.enabled
+        self._enabled[row] = settings.enabled and not self._held[row]
         self._threshold[row] = settings.threshold
         self._cooldown[row] = -(-settings.cooldown_ms // FRAME_MS)
 
+    def hold(self, row: int) -> bool:
+        """Until `release` the caller's speech moves nothing, whatever is set. Returns whether a pause has ended by this."""
+        paused = bool(self.mode[row] == PAUSED)
+        self._held[row], self._enabled[row] = True, False
+        self.mode[row] = PLAYING
+        return paused
+
+    def release(self, row: int) -> None:
+        """From now on it does again, as it was set; speech that is under way is excused."""
+        self._held[row] = False
+        self._enabled[row] = self._wanted[row]
+        self._excused[row] = self.speech[row]
+
     def close_row(self, row: int) -> None:
         """Nothing is told of the row until it is opened again."""
-        self._enabled[row] = self.speech[row] = False
+        self._enabled[row] = self._wanted[row] = self._held[row] = self.speech[row] = False
         self._threshold[row] = 1
         self.mode[row] = PLAYING
 

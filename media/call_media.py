@@ -35,8 +35,9 @@ from media.frames import (
     RtpRemote,
     SpeechStarted,
     SpeechStopped,
+    Unbridged,
 )
-from media.records import CODECS, DIRECTIONS, Command, CommandKind, Event, EventKind
+from media.records import CODECS, DIRECTIONS, REFUSED, Command, CommandKind, Event, EventKind
 from media.rings import IN_FRAMES, SharedRings
 
 if TYPE_CHECKING:
@@ -207,10 +208,13 @@ class RowCallMedia:
             raise ValueError("A call cannot be bridged to itself.")
         if beside.link is not self.link:
             raise MediaUnavailable("The two calls are not in the same media process.")
-        raise MediaUnavailable("This media process cannot bridge yet.")
+        done = await self._ask(CommandKind.BRIDGE, other=beside.row, other_generation=beside.generation, on=int(digits))
+        if done == REFUSED:
+            raise MediaUnavailable("One of the two calls is over.")
 
     async def unbridge(self) -> None:
         """End the bridge, if there is one."""
+        await self._ask(CommandKind.UNBRIDGE)
 
     async def set_recording(self, on: bool) -> None:
         """Off: silence is laid into the recording."""
@@ -287,7 +291,7 @@ class RowCallMedia:
 
     async def _ask(self, kind: CommandKind, **fields: int | float | bytes) -> int:
         if self.over:
-            return -1
+            return REFUSED
         return await self.link.ask(Command(kind, self.row, self.generation, **fields))  # type: ignore[arg-type]
 
 
@@ -318,6 +322,8 @@ def _public(event: Event) -> MediaEvent | None:
             return DigitHeard(at, DIGITS[event.a], event.b)
         case EventKind.MEDIA_TIMEOUT:
             return MediaTimeout(at)
+        case EventKind.UNBRIDGED:
+            return Unbridged(at)
     return None
 
 

@@ -63,7 +63,14 @@ class Concealer:
         else:
             self._remember(np.flatnonzero(moved), pcm[moved])
         if missing.size:
-            self._fade(pcm, missing)
+            self._fade(pcm, missing, missing)
+        return pcm
+
+    def make_up(self, rows: Rows) -> Pcm:
+        """What some rows go on with where nothing has come. rows: (k,), distinct. Returns int16, (k, 160)."""
+        pcm = np.asarray(self._extrapolate(rows), np.int16)
+        self._remember(rows, pcm)
+        self._fade(pcm, rows, np.arange(len(rows)))
         return pcm
 
     def follow(self, pcm: Pcm, rows: Rows) -> Pcm:
@@ -90,10 +97,10 @@ class Concealer:
         self._after[rows] = made[:, LINE_SAMPLES:]
         return np.rint(made[:, :LINE_SAMPLES])
 
-    def _fade(self, pcm: Pcm, rows: Rows) -> None:
+    def _fade(self, pcm: Pcm, rows: Rows, lines: Rows) -> None:
         start = np.maximum(1 - self._run[rows] / FADE_FRAMES, 0)[:, None]
         end = np.maximum(start - 1 / FADE_FRAMES, 0)
-        pcm[rows] = np.rint(pcm[rows] * (start + (end - start) * self._along))
+        pcm[lines] = np.rint(pcm[lines] * (start + (end - start) * self._along))
         self._after[rows] *= end
         self._run[rows] += 1
 

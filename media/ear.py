@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from media.bridge import Bridges
 from media.codecs.g711 import G711
 from media.conceal import Concealer
 from media.frames import LINE_SAMPLES, Codec, Pcm
@@ -44,11 +45,14 @@ class Judged:
 class Ear:
     """Jitter buffer, decoder, concealment, resampler, VAD, and the in-rings that they fill. Without `vad` it is Silero."""
 
-    def __init__(self, rings: SharedRings, calls: CallRows, tape: Tape, vad: Detector | None = None) -> None:
+    def __init__(
+        self, rings: SharedRings, calls: CallRows, tape: Tape, bridges: Bridges, vad: Detector | None = None
+    ) -> None:
         rows = rings.rows
         self._rings = rings
         self._calls = calls
         self._tape = tape
+        self._bridges = bridges
         self._in_pcm = rings.in_pcm.reshape(rows * IN_FRAMES, -1)
         self._in_at = rings.in_at.reshape(-1)
         self._in_speech = rings.in_speech.reshape(-1)
@@ -120,7 +124,7 @@ class Ear:
     def _publish(
         self, rows: Rows, position: Longs, pcm: Pcm, wide: Pcm, lost: Bools, speech: NDArray[np.float32], tick: int
     ) -> None:
-        """Lay frames into the in-rings and the recording. Line j of each array is of row `rows[j]`, which are distinct."""
+        """Lay frames into the in-rings, the recording and the bridges. Line j of each array is of row `rows[j]`, which are distinct."""
         at = self._place(rows, position, tick)
         head = self._rings.row.in_head
         cell = self._first[rows] + head[rows] % IN_FRAMES
@@ -131,6 +135,8 @@ class Ear:
         head[rows] += 1
         self._end[rows] = at + LINE_SAMPLES
         self._tape.heard(rows, at, pcm)
+        if self._bridges.any:
+            self._bridges.heard(rows, pcm, lost)
 
     def _place(self, rows: Rows, position: Longs, tick: int) -> Longs:
         """Where the frames lie on the time line. A clock that runs slower or faster than ours is set right now and then."""

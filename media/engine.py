@@ -5,7 +5,7 @@ is the cost of Python per call. One order in every tick, so that a decision leav
 
     listen    do what the main process asked · take every packet that came · decode, conceal, up to 16 kHz
               · is it speech? · does the agent fall silent? · publish frames and events
-    speak     10 ms later: take the agent's frames, give them their level, send one packet per call
+    speak     10 ms later: take the agent's frames, give them their level, add what a bridge brings, send one packet per call
 
 The engine neither sleeps nor reads a clock: `media.process` calls it on the grid of the real clock, tests as they like.
 """
@@ -17,6 +17,7 @@ import random
 import numpy as np
 
 from media.bargein import PAUSED, BargeInRows
+from media.bridge import NOBODY, Bridges
 from media.ear import Detector, Ear, Judged
 from media.intake import Intake
 from media.keys import Keys
@@ -30,6 +31,8 @@ from media.rows import CallRows
 from media.sockets.face import Sockets
 from media.tape import Tape
 
+_KEYS_RELAYED = 20
+"""Keys that may wait to be sent on over a bridge: nobody presses more in the time that they take."""
 _ROOM_FOR_ACKS = 4096
 """Events are dropped before the ring has less room than this, so that an acknowledgement always finds some."""
 
@@ -53,8 +56,9 @@ class Engine:
         tape = Tape(rings, self._calls)
         self._tape = tape
         self._keys = Keys(rings.rows)
-        self._ear = Ear(rings, self._calls, tape, vad)
-        self._mouth = Mouth(rings, self._calls, tape, sockets, self._keys, chance.getrandbits(32))
+        self._bridges = Bridges(rings.rows)
+        self._ear = Ear(rings, self._calls, tape, self._bridges, vad)
+        self._mouth = Mouth(rings, self._calls, tape, self._bridges, sockets, self._keys, chance.getrandbits(32))
         self._barge_in = BargeInRows(rings.rows)
         reception = Reception(rings.rows)
         self._intake = Intake(rings.rows, self._calls, self._ear, reception, rings.process)
@@ -63,7 +67,7 @@ class Engine:
         )
         self._orders = Orders(
             self._calls, rings.row, sockets, self._intake, self._ear, self._mouth,
-            self._barge_in, self._keys, self._reports, self._tell, chance,
+            self._barge_in, self._bridges, self._keys, self._reports, self._tell, chance,
         )  # fmt: skip
         self._last_tick = -1
 
@@ -78,7 +82,7 @@ class Engine:
         self._step_over(tick)
         self._obey(tick)
         received = self._sockets.receive()
-        self._intake.take(received, tick, self._tell)
+        self._intake.take(received, tick, self._tell_key)
         self._reports.take(received.control, tick)
         for judged in self._ear.hear(tick):
             self._decide(judged, tick)
@@ -144,6 +148,13 @@ class Engine:
 
     def _acknowledge(self, row: int, generation: int, token: int, result: int) -> None:
         self._rings.events.push(Event(EventKind.ACK, row, generation, 0, token, result))
+
+    def _tell_key(self, kind: EventKind, row: int, at: int, value: int = 0, second: int = 0) -> None:
+        """A key was heard: tell of it, and send it on over a bridge, to a peer that takes telephone-events."""
+        self._tell(kind, row, at, value, second)
+        other = self._bridges.keys_to(row)
+        if other != NOBODY and self._calls.telephone_event[other] >= 0 and self._keys.waiting(other) < _KEYS_RELAYED:
+            self._keys.add(other, value, token=0)
 
     def _tell(self, kind: EventKind, row: int, at: int, value: int = 0, second: int = 0) -> None:
         events = self._rings.events

@@ -37,6 +37,11 @@ class Keys:
         self.sent: list[tuple[int, int]] = []
         self._sending: dict[int, _Sending] = {}
 
+    def waiting(self, row: int) -> int:
+        """How many keys of a row have yet to be begun."""
+        sending = self._sending.get(row)
+        return len(sending.waiting) if sending is not None else 0
+
     def add(self, row: int, code: int, token: int) -> None:
         """Send one more key on a row. A token other than 0 is told in `sent` when this key has left."""
         self._sending.setdefault(row, _Sending()).waiting.append((code, token))

@@ -1,8 +1,8 @@
 """From frames to packets: the sending half of the tick, for all calls at once.
 
 Transmission is continuous: from the first CONNECT to CLOSE every row sends one packet per ptime while the direction allows,
-with the agent's voice, a key, or noise in it. Where it does not (hold), the queue waits and the timestamp clock runs on
-(RFC 3264 section 8.4).
+with the agent's voice, the far side of a bridge, a key, or noise in it. Where it does not (hold), the queue waits and the
+timestamp clock runs on (RFC 3264 section 8.4).
 
 A frame has an index in the out-ring, and a number by which the main process knows it: the number is the index less what flushes have
 dropped before it, so that numbers count frames that leave (`played`).
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.bargein import DUCKED, PAUSED
+from media.bridge import Bridges
 from media.codecs.g711 import G711
 from media.frames import LINE_SAMPLES, Codec, Pcm
 from media.keys import Keys
@@ -45,7 +46,7 @@ class Mouth:
     """The out-rings' reading end, the level of each voice, and the RTP streams that leave."""
 
     def __init__(
-        self, rings: SharedRings, calls: CallRows, tape: Tape, sockets: Sockets, keys: Keys, seed: int
+        self, rings: SharedRings, calls: CallRows, tape: Tape, bridges: Bridges, sockets: Sockets, keys: Keys, seed: int
     ) -> None:
         rows = rings.rows
         self.sender = Sender(rows)
@@ -54,6 +55,7 @@ class Mouth:
         self._counters = rings.row
         self._calls = calls
         self._tape = tape
+        self._bridges = bridges
         self._sockets = sockets
         self._keys = keys
         self._frames = rings.out_pcm.reshape(rows * OUT_FRAMES, LINE_SAMPLES)
@@ -138,6 +140,8 @@ class Mouth:
         self._pcm[fading] = self._frames[self._first[fading] + self._fading[fading] % OUT_FRAMES]
         self._fading[fading] = -1
         pcm = self._playout.apply(self._pcm, queued, gain, tick)
+        if self._bridges.any:
+            self._bridges.mix(pcm)
         np.copyto(self.speaking, queued)
         self.speaking[fading] = False
         self._send(tick, np.flatnonzero(free & calls.reachable), pcm)

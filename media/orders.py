@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 
 from media.bargein import BargeInRows
+from media.bridge import NOBODY, Bridges
 from media.ear import Ear
 from media.frames import BargeIn, Codec, RtpFormat
 from media.intake import Intake
@@ -23,7 +24,7 @@ class Orders:
 
     def __init__(
         self, calls: CallRows, counters: RowCounters, sockets: Sockets, intake: Intake, ear: Ear, mouth: Mouth,
-        barge_in: BargeInRows, keys: Keys, reports: Reports, tell: Tell, chance: random.Random,
+        barge_in: BargeInRows, bridges: Bridges, keys: Keys, reports: Reports, tell: Tell, chance: random.Random,
     ) -> None:  # fmt: skip
         self._calls = calls
         self._counters = counters
@@ -32,6 +33,7 @@ class Orders:
         self._ear = ear
         self._mouth = mouth
         self._barge_in = barge_in
+        self._bridges = bridges
         self._keys = keys
         self._reports = reports
         self._tell = tell
@@ -45,14 +47,14 @@ class Orders:
             CommandKind.DIGIT: self._send_digit,
             CommandKind.RECORDING: self._record,
             CommandKind.CLOSE: self._close,
+            CommandKind.BRIDGE: self._bridge,
+            CommandKind.UNBRIDGE: self._unbridge,
         }
 
     def obey(self, command: Command, tick: int) -> tuple[int, int] | None:
         """Do it. Returns the token and the result to acknowledge, None where nothing is to be (yet)."""
         row = command.row
-        if command.kind == CommandKind.OPEN or (
-            self._calls.open[row] and self._calls.generation[row] == command.generation
-        ):
+        if command.kind == CommandKind.OPEN or self._calls.is_open(row, command.generation):
             result = self._methods[command.kind](command, tick)
         else:
             result = REFUSED
@@ -130,8 +132,37 @@ class Orders:
         self._calls.recording[command.row] = self._calls.taped[command.row] and bool(command.on)
         return 0
 
+    def _bridge(self, command: Command, tick: int) -> int:
+        row, other, relay = command.row, command.other, bool(command.on)
+        if not self._calls.is_open(other, command.other_generation):
+            return REFUSED
+        if self._bridges.partner[row] == other:
+            self._bridges.set_relay(row, relay)
+            return 0
+        for side in (row, other):
+            self._part(side, tick)
+        self._bridges.join(row, other, relay)
+        for side in (row, other):
+            if self._barge_in.hold(side):
+                self._tell(EventKind.RESUMED, side, self._calls.position(side, tick), self._mouth.played(side))
+        return 0
+
+    def _unbridge(self, command: Command, tick: int) -> int:
+        self._part(command.row, tick)
+        return 0
+
+    def _part(self, row: int, tick: int) -> None:
+        """End the row's bridge, if it has one, and tell the other side."""
+        other = self._bridges.part(row)
+        if other == NOBODY:
+            return
+        for side in (row, other):
+            self._barge_in.release(side)
+        self._tell(EventKind.UNBRIDGED, other, self._calls.position(other, tick))
+
     def _close(self, command: Command, tick: int) -> int:
         row = command.row
+        self._part(row, tick)
         self._reports.leave(row, tick)
         self._sockets.close(row)
         self._intake.close_row(row)

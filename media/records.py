@@ -29,6 +29,8 @@ class CommandKind(IntEnum):
     DIGIT = 6
     RECORDING = 7
     CLOSE = 8
+    BRIDGE = 9
+    UNBRIDGE = 10
 
 
 class Command(NamedTuple):
@@ -36,7 +38,8 @@ class Command(NamedTuple):
 
     `frame` is the queue index up to which FLUSH drops, or the frame that RESUME goes on from. `codec` and `direction`
     are indexes into CODECS and DIRECTIONS; `telephone_event` is -1 when the peer has none. `on` is BARGE_IN's `enabled`,
-    RECORDING's switch, and for DIGIT whether it is the last of its string (only that one is acknowledged).
+    RECORDING's switch, for DIGIT whether it is the last of its string (only that one is acknowledged), and for BRIDGE whether
+    keys are sent on. `other` and `other_generation` are BRIDGE's second row.
     """
 
     kind: int
@@ -54,6 +57,8 @@ class Command(NamedTuple):
     direction: int = 0
     digit: int = 0
     on: int = 0
+    other: int = 0
+    other_generation: int = 0
     threshold: float = 0.0
     host: bytes = b""
 
@@ -75,6 +80,8 @@ COMMAND = np.dtype(
         ("direction", "i2"),
         ("digit", "i2"),
         ("on", "i2"),
+        ("other", "i4"),
+        ("other_generation", "i8"),
         ("threshold", "f4"),
         ("host", "S48"),
     ],
@@ -95,6 +102,7 @@ class EventKind(IntEnum):
     PLAYOUT_IDLE = 8
     DIGIT_HEARD = 9
     MEDIA_TIMEOUT = 10
+    UNBRIDGED = 11
 
 
 class Event(NamedTuple):

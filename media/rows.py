@@ -83,6 +83,10 @@ class CallRows:
         self.connected[row] = self.hearing[row] = self.sending[row] = False
         self.format[row] = None
 
+    def is_open(self, row: int, generation: int) -> bool:
+        """Whether the row is still the call's that it was given to as `generation`."""
+        return bool(self.open[row] and self.generation[row] == generation)
+
     def position(self, row: int, tick: int) -> int:
         """The row's position at a tick; 0 before it is connected."""
         return (tick - int(self.origin[row])) * LINE_SAMPLES if self.connected[row] else 0

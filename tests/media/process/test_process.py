@@ -20,12 +20,13 @@ import numpy as np
 import pytest
 
 from media.bench import bench_media
-from media.codecs.g711 import encode
-from media.frames import Codec, MediaFailed, MediaUnavailable, RtpFormat, RtpRemote
+from media.codecs.g711 import decode, encode
+from media.frames import Codec, MediaFailed, MediaUnavailable, RtpFormat, RtpRemote, Unbridged
 from media.plane import PlaneConfig, ProcessMediaPlane
 from media.recorder import repair
 from media.rtp import RtpPacket
 from tests.media.process.line import frames
+from tests.tones import heard_at, tone
 
 FORMAT = RtpFormat(Codec.PCMU, 0, telephone_event=101)
 PATIENCE = 30.0
@@ -120,6 +121,36 @@ def test_calls_go_to_the_process_with_the_fewest(port_range: tuple[int, int]) ->
             assert plane.free() == 8
             await asyncio.gather(first.close(), second.close())
             assert plane.free() == 10
+
+    asyncio.run(test())
+
+
+def test_two_calls_of_one_process_are_bridged_over_real_udp(port_range: tuple[int, int]) -> None:
+    async def test() -> None:
+        async with a_plane(port_range, processes=2) as plane:
+            with a_peer() as first, a_peer() as second:
+                one = await plane.open("one", None)
+                two = await plane.open("two", None, beside=one)
+                elsewhere = await plane.open("three", None)
+                await one.connect(RtpRemote(*first.getsockname()), FORMAT)
+                await two.connect(RtpRemote(*second.getsockname()), RtpFormat(Codec.PCMA, 8))
+                with pytest.raises(MediaUnavailable, match="same"):
+                    await one.bridge(elsewhere)
+                await one.bridge(two)
+                voice = tone(700, 1.0).reshape(-1, 160)
+                for number, spoken in enumerate(voice):
+                    payload = encode(spoken, Codec.PCMU).tobytes()
+                    first.sendto(bytes(RtpPacket(0, number, number * 160, 99, payload)), ("127.0.0.1", one.port))
+                    await asyncio.sleep(0.02)
+                # What is waited for is the tone itself: `a_plane` gives up when it never comes.
+                heard: list[bool] = []
+                while not any(heard):
+                    octets = b"".join([packet.payload for packet in await received(second, 10)])
+                    heard = heard_at(decode(np.frombuffer(octets, np.uint8), Codec.PCMA), 700)
+                await two.close()
+                async for event in one.events():
+                    if isinstance(event, Unbridged):
+                        break
 
     asyncio.run(test())
 

@@ -55,6 +55,8 @@ def test_a_row_costs_less_than_half_a_megabyte() -> None:
         digit=st.integers(0, 15),
         on=st.integers(0, 1),
         telephone_event=st.integers(-1, 127),
+        other=st.integers(0, 2**31 - 1),
+        other_generation=st.integers(0, 2**62),
         threshold=st.floats(0, 1, width=32),
         host=st.sampled_from([b"", b"192.0.2.1", b"2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"]),
     )
