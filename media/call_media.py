@@ -35,9 +35,10 @@ from media.frames import (
     RtpRemote,
     SpeechStarted,
     SpeechStopped,
+    SrtpKeys,
     Unbridged,
 )
-from media.records import CODECS, DIRECTIONS, REFUSED, Command, CommandKind, Event, EventKind
+from media.records import CODECS, DIRECTIONS, NO_KEY, REFUSED, SUITES, Command, CommandKind, Event, EventKind
 from media.rings import IN_FRAMES, SharedRings
 
 if TYPE_CHECKING:
@@ -70,8 +71,14 @@ class RowCallMedia:
         self._last = (0, 0, 0)
         """position, queued and played when the media was over: the row may be another call's since."""
 
-    async def connect(self, remote: RtpRemote, fmt: RtpFormat, direction: Direction = Direction.SENDRECV) -> None:
-        """Start sending and hearing, or change the remote, format or direction. A host that is a name is looked up."""
+    async def connect(
+        self,
+        remote: RtpRemote,
+        fmt: RtpFormat,
+        direction: Direction = Direction.SENDRECV,
+        srtp: SrtpKeys | None = None,
+    ) -> None:
+        """Start sending and hearing, or change the remote, format, direction or keys. A host that is a name is looked up."""
         host = await _numeric(remote.host, self.host)
         self._codec = fmt.codec
         await self._ask(
@@ -84,6 +91,9 @@ class RowCallMedia:
             telephone_event=-1 if fmt.telephone_event is None else fmt.telephone_event,
             ptime=fmt.ptime,
             direction=DIRECTIONS.index(direction),
+            suite=SUITES.index(None if srtp is None else srtp.suite),
+            local_key=NO_KEY if srtp is None else srtp.local,
+            remote_key=NO_KEY if srtp is None else srtp.remote,
         )
 
     async def events(self) -> AsyncIterator[MediaEvent]:

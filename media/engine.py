@@ -29,6 +29,7 @@ from media.reports import Reports
 from media.rings import SharedRings
 from media.rows import CallRows
 from media.sockets.face import Sockets
+from media.srtp import SecureRows
 from media.tape import Tape
 
 _KEYS_RELAYED = 20
@@ -57,17 +58,20 @@ class Engine:
         self._tape = tape
         self._keys = Keys(rings.rows)
         self._bridges = Bridges(rings.rows)
+        secure = SecureRows(rings.rows, rings.process)
         self._ear = Ear(rings, self._calls, tape, self._bridges, vad)
-        self._mouth = Mouth(rings, self._calls, tape, self._bridges, sockets, self._keys, chance.getrandbits(32))
+        self._mouth = Mouth(
+            rings, self._calls, tape, self._bridges, sockets, self._keys, secure, chance.getrandbits(32)
+        )
         self._barge_in = BargeInRows(rings.rows)
         reception = Reception(rings.rows)
-        self._intake = Intake(rings.rows, self._calls, self._ear, reception, rings.process)
+        self._intake = Intake(rings.rows, self._calls, self._ear, reception, secure, rings.process)
         self._reports = Reports(
-            self._calls, self._mouth.sender, self._ear, reception, rings.row, sockets, chance, epoch
+            self._calls, self._mouth.sender, self._ear, reception, rings.row, sockets, secure, chance, epoch
         )
         self._orders = Orders(
             self._calls, rings.row, sockets, self._intake, self._ear, self._mouth,
-            self._barge_in, self._bridges, self._keys, self._reports, self._tell, chance,
+            self._barge_in, self._bridges, self._keys, self._reports, secure, self._tell, chance,
         )  # fmt: skip
         self._last_tick = -1
 

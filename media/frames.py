@@ -11,7 +11,7 @@ Audio. What a caller says is heard at 16 kHz (`EAR_RATE`); what an agent says is
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -65,6 +65,31 @@ class RtpRemote:
     host: str
     port: int
     rtcp_port: int | None = None
+
+
+class CryptoSuite(StrEnum):
+    """The crypto suites of SRTP, the strongest first; the value is the name in SDP (RFC 4568 section 6.2, RFC 7714 section 14.2)."""
+
+    AEAD_AES_128_GCM = "AEAD_AES_128_GCM"
+    AES_CM_128_HMAC_SHA1_80 = "AES_CM_128_HMAC_SHA1_80"
+    AES_CM_128_HMAC_SHA1_32 = "AES_CM_128_HMAC_SHA1_32"
+
+    @property
+    def key_octets(self) -> int:
+        """Octets of master key and master salt together."""
+        return 28 if self is CryptoSuite.AEAD_AES_128_GCM else 30
+
+
+@dataclass(frozen=True, slots=True)
+class SrtpKeys:
+    """What secures a call's RTP and RTCP: each key is master key and master salt in a row, `suite.key_octets` long.
+
+    `local` is what we send with, `remote` what the peer sends with.
+    """
+
+    suite: CryptoSuite
+    local: bytes = field(repr=False)
+    remote: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +223,17 @@ class CallMedia(Protocol):
     port: int
     """Our RTP port (even); RTCP is the next one."""
 
-    async def connect(self, remote: RtpRemote, fmt: RtpFormat, direction: Direction = Direction.SENDRECV) -> None:
-        """Start sending and hearing. A second call changes the remote, format or direction (re-INVITE); the time line runs on."""
+    async def connect(
+        self,
+        remote: RtpRemote,
+        fmt: RtpFormat,
+        direction: Direction = Direction.SENDRECV,
+        srtp: SrtpKeys | None = None,
+    ) -> None:
+        """Start sending and hearing. A second call changes the remote, format, direction or keys (re-INVITE); the time line runs on.
+
+        Without keys RTP is plain. Keys that were given up for plain RTP must not be used again.
+        """
 
     def events(self) -> AsyncIterator[MediaEvent]:
         """Every event of the call in order; ends after `close` or `MediaFailed`. One consumer."""

@@ -18,6 +18,7 @@ from media.rings import ProcessCounters
 from media.rows import CallRows, Rows
 from media.rtp import HEADER, PLAIN_LENGTH, ParsedRows, RtpError, RtpPacket, parse_rows
 from media.sockets.face import NOT_TIMED, Address, Received, source_key
+from media.srtp import SecureRows
 
 _NOBODY: Address = ("", 0)
 _UNKNOWN = -1
@@ -26,10 +27,13 @@ _UNKNOWN = -1
 class Intake:
     """Sorts the packets of a tick into the ear, the keys heard, and the statistics."""
 
-    def __init__(self, rows: int, calls: CallRows, ear: Ear, reception: Reception, counters: ProcessCounters) -> None:
+    def __init__(
+        self, rows: int, calls: CallRows, ear: Ear, reception: Reception, secure: SecureRows, counters: ProcessCounters
+    ) -> None:
         self._calls = calls
         self._ear = ear
         self._reception = reception
+        self._secure = secure
         self._counters = counters
         # `source_key` of the address that is locked, _UNKNOWN while none is.
         self._key = np.full(rows, _UNKNOWN, np.int64)
@@ -61,7 +65,8 @@ class Intake:
         self._ear.close_row(row)
 
     def take(self, received: Received, tick: int, tell: Tell) -> None:
-        """Sort what came."""
+        """Sort what came. What is to be authentic is so before anything is learnt from it, or counted."""
+        received = self._secure.open(received, self._key)
         if len(received.rows):
             self._sort(received, tick, tell)
         for row in list(self._holding):

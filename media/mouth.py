@@ -27,6 +27,7 @@ from media.rings import KEPT_FRAMES, OUT_FRAMES, SharedRings
 from media.rows import Bools, CallRows, Rows
 from media.rtp import HEADER, Sender
 from media.sockets.face import Sockets
+from media.srtp import SecureRows
 from media.tape import Tape
 
 
@@ -46,8 +47,9 @@ class Mouth:
     """The out-rings' reading end, the level of each voice, and the RTP streams that leave."""
 
     def __init__(
-        self, rings: SharedRings, calls: CallRows, tape: Tape, bridges: Bridges, sockets: Sockets, keys: Keys, seed: int
-    ) -> None:
+        self, rings: SharedRings, calls: CallRows, tape: Tape, bridges: Bridges, sockets: Sockets, keys: Keys,
+        secure: SecureRows, seed: int,
+    ) -> None:  # fmt: skip
         rows = rings.rows
         self.sender = Sender(rows)
         self.speaking = np.zeros(rows, np.bool_)
@@ -58,6 +60,7 @@ class Mouth:
         self._bridges = bridges
         self._sockets = sockets
         self._keys = keys
+        self._secure = secure
         self._frames = rings.out_pcm.reshape(rows * OUT_FRAMES, LINE_SAMPLES)
         self._marks = rings.out_mark.reshape(-1)
         self._first = np.arange(rows) * OUT_FRAMES
@@ -180,6 +183,7 @@ class Mouth:
     def _deliver(self, rows: Rows, packets: list[memoryview]) -> None:
         remote = self._calls.remote
         numbers = rows.tolist()
+        self._secure.seal(numbers, packets)
         self._sockets.send(numbers, packets, [address for row in numbers if (address := remote[row]) is not None])
 
     def _send_keys(self, keys: list[tuple[int, bytes, bool, int]], tick: int) -> None:

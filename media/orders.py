@@ -8,15 +8,16 @@ from collections.abc import Callable
 from media.bargein import BargeInRows
 from media.bridge import NOBODY, Bridges
 from media.ear import Ear
-from media.frames import BargeIn, Codec, RtpFormat
+from media.frames import BargeIn, Codec, RtpFormat, SrtpKeys
 from media.intake import Intake
 from media.keys import Keys
 from media.mouth import Mouth, Tell
-from media.records import CODECS, DIRECTIONS, REFUSED, Command, CommandKind, EventKind
+from media.records import CODECS, DIRECTIONS, REFUSED, SUITES, Command, CommandKind, EventKind
 from media.reports import Reports
 from media.rings import RowCounters
 from media.rows import CallRows
 from media.sockets.face import PortsExhausted, Sockets
+from media.srtp import SecureRows
 
 
 class Orders:
@@ -24,7 +25,8 @@ class Orders:
 
     def __init__(
         self, calls: CallRows, counters: RowCounters, sockets: Sockets, intake: Intake, ear: Ear, mouth: Mouth,
-        barge_in: BargeInRows, bridges: Bridges, keys: Keys, reports: Reports, tell: Tell, chance: random.Random,
+        barge_in: BargeInRows, bridges: Bridges, keys: Keys, reports: Reports, secure: SecureRows, tell: Tell,
+        chance: random.Random,
     ) -> None:  # fmt: skip
         self._calls = calls
         self._counters = counters
@@ -36,6 +38,7 @@ class Orders:
         self._bridges = bridges
         self._keys = keys
         self._reports = reports
+        self._secure = secure
         self._tell = tell
         self._chance = chance
         self._methods: dict[int, Callable[[Command, int], int | None]] = {
@@ -84,6 +87,7 @@ class Orders:
         host = command.host.decode("ascii")
         remote = (host, command.port) if host and command.port else None
         self._intake.set_remote(row, remote, (host, command.rtcp_port) if remote else None)
+        self._secure.set_row(row, _keys_of(command))
         self._set_codec(row, codec, command.payload_type)
         return 0
 
@@ -164,6 +168,7 @@ class Orders:
         row = command.row
         self._part(row, tick)
         self._reports.leave(row, tick)
+        self._secure.close_row(row)
         self._sockets.close(row)
         self._intake.close_row(row)
         self._keys.close_row(row)
@@ -171,3 +176,10 @@ class Orders:
         self._barge_in.close_row(row)
         self._calls.close_row(row)
         return 0
+
+
+def _keys_of(command: Command) -> SrtpKeys | None:
+    suite = SUITES[command.suite]
+    if suite is None:
+        return None
+    return SrtpKeys(suite, command.local_key[: suite.key_octets], command.remote_key[: suite.key_octets])

@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from media.frames import Codec, Direction
+from media.frames import Codec, CryptoSuite, Direction
 
 CODECS = tuple(Codec)
 DIRECTIONS = tuple(Direction)
+SUITES = (None, *CryptoSuite)
+NO_KEY = bytes(30)
 
 
 class CommandKind(IntEnum):
@@ -37,7 +39,8 @@ class Command(NamedTuple):
     """One request for one row; fields that a kind does not use stay 0.
 
     `frame` is the queue index up to which FLUSH drops, or the frame that RESUME goes on from. `codec` and `direction`
-    are indexes into CODECS and DIRECTIONS; `telephone_event` is -1 when the peer has none. `on` is BARGE_IN's `enabled`,
+    are indexes into CODECS and DIRECTIONS, `suite` into SUITES; `telephone_event` is -1 when the peer has none. The keys are
+    those of `frames.SrtpKeys`, filled up with zeros; the ring forgets them when they are read. `on` is BARGE_IN's `enabled`,
     RECORDING's switch, for DIGIT whether it is the last of its string (only that one is acknowledged), and for BRIDGE whether
     keys are sent on. `other` and `other_generation` are BRIDGE's second row.
     """
@@ -61,6 +64,13 @@ class Command(NamedTuple):
     other_generation: int = 0
     threshold: float = 0.0
     host: bytes = b""
+    suite: int = 0
+    local_key: bytes = NO_KEY
+    remote_key: bytes = NO_KEY
+
+    def __repr__(self) -> str:
+        """Keys are secrets: what is shown of a command is what it is and whose."""
+        return f"Command({self.kind}, row={self.row}, generation={self.generation}, token={self.token})"
 
 
 COMMAND = np.dtype(
@@ -84,6 +94,10 @@ COMMAND = np.dtype(
         ("other_generation", "i8"),
         ("threshold", "f4"),
         ("host", "S48"),
+        ("suite", "i2"),
+        # Not S30, which would lose the zeros at the end of a key.
+        ("local_key", "V30"),
+        ("remote_key", "V30"),
     ],
     align=True,
 )

@@ -27,6 +27,7 @@ from media.rtcp import (
 )
 from media.rtp import Sender
 from media.sockets.face import Address, Sockets
+from media.srtp import SecureRows
 
 _INTERVAL_TICKS = 250
 _TICK_SECONDS = 0.02
@@ -39,7 +40,7 @@ class Reports:
 
     def __init__(
         self, calls: CallRows, sender: Sender, ear: Ear, reception: Reception, counters: RowCounters, sockets: Sockets,
-        chance: random.Random, epoch: float,
+        secure: SecureRows, chance: random.Random, epoch: float,
     ) -> None:  # fmt: skip
         self._calls = calls
         self._sender = sender
@@ -47,6 +48,7 @@ class Reports:
         self._reception = reception
         self._counters = counters
         self._sockets = sockets
+        self._secure = secure
         self._chance = chance
         self._epoch = epoch
         rows = len(calls.open)
@@ -61,13 +63,16 @@ class Reports:
         self._next[row] = self._later(tick)
 
     def take(self, control: Sequence[tuple[int, bytes, Address]], tick: int) -> None:
-        """The peers' RTCP. What comes from elsewhere than the peer's host, or is no RTCP, is let pass."""
+        """The peers' RTCP. What comes from elsewhere than the peer's host, is not authentic, or is no RTCP, is let pass."""
         for row, data, source in control:
             remote = self._calls.remote[row]
             if remote is None or source[0] != remote[0]:
                 continue
+            opened = self._secure.open_control(row, data)
+            if opened is None:
+                continue
             try:
-                packets = parse_compound(data)
+                packets = parse_compound(opened)
             except RtcpError:
                 continue
             for packet in packets:
@@ -117,7 +122,7 @@ class Reports:
             return
         description = SourceDescription.of(self._sender.ssrc(row), self._name[row])
         packets: list[RtcpPacket] = [self._report(row, tick), description, *last]
-        self._sockets.send_control(row, compound(packets), address)
+        self._sockets.send_control(row, self._secure.seal_control(row, compound(packets)), address)
 
     def _report(self, row: int, tick: int) -> RtcpPacket:
         block = self._reception.report(row, self._now(tick))

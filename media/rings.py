@@ -103,6 +103,8 @@ class ProcessCounters:
     packets_foreign: Counts
     """Packets from an address that is not the call's peer."""
     packets_malformed: Counts
+    packets_unauthentic: Counts
+    """Packets of secure calls that did not prove to be the peer's, or were there before (SRTP)."""
     work_us_max: Counts
 
 
@@ -147,11 +149,15 @@ def row_bytes() -> int:
 class RecordRing(Generic[Record]):
     """A ring of fixed records with one producer and one consumer."""
 
-    def __init__(self, kind: type[Record], records: NDArray[np.void], head: Counts, tail: Counts) -> None:
+    def __init__(
+        self, kind: type[Record], records: NDArray[np.void], head: Counts, tail: Counts, *, secret: bool = False
+    ) -> None:
+        """secret: what has been read is overwritten with zeros."""
         self._kind: type[Record] = kind
         self._records = records
         self._head = head
         self._tail = tail
+        self._secret = secret
 
     def room(self) -> int:
         """How many more records `push` takes now."""
@@ -177,6 +183,8 @@ class RecordRing(Generic[Record]):
             head = min(head, tail + limit)
         size = len(self._records)
         taken = [self._kind._make(self._records[n % size].item()) for n in range(tail, head)]
+        if self._secret and taken:
+            self._records[np.arange(tail, head) % size] = np.zeros((), self._records.dtype)
         self._tail[0] = head
         return taken
 
@@ -204,7 +212,7 @@ class SharedRings:
         self.out_mark: Counts = arrays["out_mark"]
         self.recording: Pcm = arrays["recording"]
         process = self.process
-        self.commands = RecordRing(Command, arrays["commands"], process.command_head, process.command_tail)
+        self.commands = RecordRing(Command, arrays["commands"], process.command_head, process.command_tail, secret=True)
         self.events = RecordRing(Event, arrays["events"], process.event_head, process.event_tail)
 
     @classmethod

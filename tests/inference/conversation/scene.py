@@ -41,6 +41,7 @@ from media.frames import (
     RtpRemote,
     SpeechStarted,
     SpeechStopped,
+    SrtpKeys,
 )
 from sipserver.protocols import (
     Agent,
@@ -237,7 +238,13 @@ class FakeMedia:
                 stretches.append([at, at + LINE_SAMPLES])
         return [(start / LINE_RATE, end / LINE_RATE) for start, end in stretches]
 
-    async def connect(self, remote: RtpRemote, fmt: RtpFormat, direction: Direction = Direction.SENDRECV) -> None:
+    async def connect(
+        self,
+        remote: RtpRemote,
+        fmt: RtpFormat,
+        direction: Direction = Direction.SENDRECV,
+        srtp: SrtpKeys | None = None,
+    ) -> None:
         raise NotImplementedError
 
     async def events(self) -> AsyncIterator[MediaEvent]:

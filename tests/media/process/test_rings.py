@@ -59,6 +59,9 @@ def test_a_row_costs_less_than_half_a_megabyte() -> None:
         other_generation=st.integers(0, 2**62),
         threshold=st.floats(0, 1, width=32),
         host=st.sampled_from([b"", b"192.0.2.1", b"2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"]),
+        suite=st.integers(0, 3),
+        local_key=st.binary(min_size=30, max_size=30),
+        remote_key=st.binary(min_size=30, max_size=30),
     )
 )
 def test_a_command_comes_out_as_it_went_in(command: Command) -> None:

@@ -20,6 +20,7 @@ from media.frames import (
     MediaUnavailable,
     RtpFormat,
     RtpRemote,
+    SrtpKeys,
 )
 from sipserver.call import Services
 from sipserver.calls import Calls
@@ -204,6 +205,7 @@ class FakeMedia:
         self.port = port
         self.recording = recording
         self.connections: list[tuple[float, RtpRemote, RtpFormat, Direction]] = []
+        self.srtp: list[SrtpKeys | None] = []
         self.closed_at: float | None = None
         self.close_takes = 0.0
         self.close_fails: Exception | None = None
@@ -215,9 +217,16 @@ class FakeMedia:
         if isinstance(event, MediaFailed):
             self._events.put_nowait(None)
 
-    async def connect(self, remote: RtpRemote, fmt: RtpFormat, direction: Direction = Direction.SENDRECV) -> None:
+    async def connect(
+        self,
+        remote: RtpRemote,
+        fmt: RtpFormat,
+        direction: Direction = Direction.SENDRECV,
+        srtp: SrtpKeys | None = None,
+    ) -> None:
         await asyncio.sleep(0)
         self.connections.append((virtual_time.now(), remote, fmt, direction))
+        self.srtp.append(srtp)
 
     async def events(self) -> AsyncIterator[MediaEvent]:
         while (event := await self._events.get()) is not None:
