@@ -17,7 +17,7 @@ import structlog
 
 from media.frames import MediaEvent, MediaFailed, MediaPlane, MediaReport, MediaTimeout, MediaUnavailable
 from sipserver.ladder import Ladder
-from sipserver.legs import Answered, Ended, Leg, LegEvent, Offered, Progress, Refused
+from sipserver.legs import Answered, Ended, Leg, LegEvent, Offered, Progress, Referred, Refused
 from sipserver.media_session import MediaSession
 from sipserver.message import MessageError
 from sipserver.numbers import masked
@@ -250,6 +250,9 @@ class Call:
                 self.end(refused(event.status, event.reason))
             case Offered():
                 await self._offered(leg, event.sdp)
+            case Referred():
+                # Whom a call is transferred to, and who pays for it, is not the peer's choice.
+                leg.decline_refer()
             case Ended():
                 self._left(event)
 

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from sipserver.message import Request, Response
 from sipserver.protocols import Trunk
+from sipserver.replaces import DialogName, Replaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,37 @@ class Ended(LegEvent):
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ReferProgress(LegEvent):
+    """What has become of our REFER. After one with `final` there are no more; exactly one final one comes before `Ended`.
+
+    `status` is what the far end's NOTIFYs say that its own INVITE was answered (RFC 3515 section 2.4.5): 100–199 while it goes
+    on, 200 for success, 300–699 for failure. Three come from elsewhere: 100 when the REFER was accepted; what the REFER itself
+    was refused with; 408 and 503 for a REFER or a subscription that got no answer. A final 202 means that the peer has taken
+    the REFER and will say no more (it hung up, or keeps its progress to itself): whether the transfer succeeded is not known.
+    """
+
+    status: int
+    reason: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Referred(LegEvent):
+    """The peer asks us to call `to` in its stead (REFER): `accept_refer` or `decline_refer`, soon: it waits for an answer.
+
+    `to` is a sip:, sips: or tel: URI, without the headers that may have stood in it, except `replaces`: the dialog at the
+    target that the new call is to replace (RFC 5589 section 7). `referred_by` is the header as it came (RFC 3892). All of it is
+    the peer's word only.
+    """
+
+    to: str
+    replaces: Replaces | None = None
+    referred_by: str | None = None
+
+
 class Leg(Protocol):
-    """One INVITE dialog usage. Methods on a leg that is over do nothing."""
+    """One INVITE dialog usage. Methods on a leg that is over do nothing, except `notify_refer`."""
 
     call_id: str
     """The SIP Call-ID."""
@@ -78,6 +108,16 @@ class Leg(Protocol):
     """The INVITE that was received or sent (without credentials)."""
     source: Source | None
     """UAS: where the INVITE came from; UAC: None."""
+    replaces: Replaces | None
+    """UAS: the dialog that this INVITE is to take the place of (RFC 3891); `Replaces.names` finds the leg. UAC: None."""
+
+    @property
+    def dialog(self) -> DialogName | None:
+        """The name of the leg's dialog; None before there is one. `Replaces.at_peer` makes of it what `refer` takes."""
+
+    @property
+    def peer(self) -> str | None:
+        """The URI of the peer's Contact: whom an attended transfer to this leg's peer names (RFC 5589 section 7.1)."""
 
     def events(self) -> AsyncIterator[LegEvent]:
         """Every event in order; ends when the leg is over. One consumer."""
@@ -100,10 +140,33 @@ class Leg(Protocol):
     def hang_up(self, reason: str | None = None) -> None:
         """CANCEL, BYE or 487, whichever the leg's state asks for; `reason` goes into the Reason header (RFC 3326)."""
 
+    def refer(self, to: str, replaces: Replaces | None = None, referred_by: str | None = None) -> bool:
+        """Ask the peer to call `to`, a sip:, sips: or tel: URI (REFER, RFC 3515); `ReferProgress` tells how it goes.
+
+        With `replaces` it is an attended transfer: `to` is the `peer` of another leg, `replaces` the name of its dialog there.
+        `referred_by` is a URI, that of our side of the dialog if it is not given. The call goes on until somebody hangs up.
+        False, and no event follows, while there is no answered call and while an earlier REFER has not come to its end.
+        Raises MessageError for what cannot be written as SIP.
+        """
+
+    def accept_refer(self) -> None:
+        """Take the pending `Referred`: 202, and a NOTIFY that says 100 Trying (none where the peer wants none, RFC 4488)."""
+
+    def notify_refer(self, status: int, reason: str | None = None) -> None:
+        """Tell the peer what the call that it asked for was answered; 200 and above are the last word. Also after the leg's end."""
+
+    def decline_refer(self, status: int = 603) -> None:
+        """Refuse the pending `Referred`; the call goes on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A call to be placed: to whom, as whom, over which trunk. `to` and `from_user` as they stand in the URIs' user part."""
+    """A call to be placed: to whom, as whom, over which trunk. `to` and `from_user` as they stand in the URIs' user part.
+
+    `uri` replaces the Request-URI and To that `to` makes at the trunk, for who was named by a REFER; the INVITE goes to the trunk
+    all the same. `replaces` and `referred_by` are those headers (RFC 3891, RFC 3892). `takes_refer`: our Allow tells the peer that
+    its `Referred` would be accepted.
+    """
 
     trunk: Trunk
     to: str
@@ -112,6 +175,10 @@ class Invitation:
     display_name: str | None = None
     headers: Sequence[tuple[str, str]] = field(default_factory=tuple)
     call_id: str | None = None
+    uri: str | None = None
+    replaces: Replaces | None = None
+    referred_by: str | None = None
+    takes_refer: bool = False
 
 
 LadderTap = Callable[[str, Literal["<", ">"], Request | Response], None]

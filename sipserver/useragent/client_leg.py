@@ -25,6 +25,7 @@ class ClientLeg(AgentLeg):
     def __init__(self, agent: Agent, placing: Placing) -> None:
         super().__init__(agent, placing.request, placing.user, None, placing.transport)
         self._digest = placing.digest
+        self.able = placing.able
         self._cseq = placing.request.cseq.number
         self._dialogs: dict[str, Dialog] = {}
         self._acks: dict[str, Acknowledgement] = {}
@@ -35,6 +36,11 @@ class ClientLeg(AgentLeg):
             _copy(placing.request), placing.hop, self._next_cseq, domain=placing.domain, digest=placing.digest
         )
         self._exchange = Exchange(agent, errand, self._receive, self._failed)
+
+    @property
+    def established(self) -> Dialog | None:
+        """Since the first 2xx."""
+        return self.dialog
 
     def start(self) -> None:
         """Send the INVITE."""

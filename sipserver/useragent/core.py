@@ -16,15 +16,16 @@ from sipserver.dialog import DialogId, server_dialog_id
 from sipserver.legs import Guard, Invitation, LadderTap, LegEvent, Source
 from sipserver.locate import Record, Target, Transport, default_port, numeric
 from sipserver.message import MessageError, Request, Response, SipUri, mark_source, parse, response_to
-from sipserver.message.check import discard, refuse
+from sipserver.message.check import Capabilities, discard, refuse
 from sipserver.protocols import Trunk
 from sipserver.transaction import Intervals, Outgoing, TimerQueue, TransactionLayer
 from sipserver.useragent.client_leg import ClientLeg
 from sipserver.useragent.exchange import Errand, Exchange, Outcome
 from sipserver.useragent.finder import Finder, Found, Question
-from sipserver.useragent.identity import ABLE, TOLERATED, Identity, Limits
-from sipserver.useragent.leg import AgentLeg, Extra, contact_scheme, notify_status, user_part
+from sipserver.useragent.identity import ABLE, ACCEPT, TOLERATED, TRANSFERABLE, Identity, Limits
+from sipserver.useragent.leg import AgentLeg, Extra, contact_scheme, user_part
 from sipserver.useragent.placing import options_of, placing_of
+from sipserver.useragent.refers import unasked
 from sipserver.useragent.server_leg import ServerLeg
 
 
@@ -65,6 +66,7 @@ class UserAgent:
         tap: LadderTap | None = None,
         intervals: Intervals | None = None,
         limits: Limits | None = None,
+        takes_refer: Callable[[Source], bool] = lambda source: False,
     ) -> None:
         self.identity = identity
         self.timers = TimerQueue()
@@ -76,6 +78,7 @@ class UserAgent:
         self._is_full = is_full
         self._tap = tap
         self._limits = limits or Limits()
+        self._takes_refer = takes_refer
         self._dialogs: dict[DialogId, AgentLeg] = {}
         self._outbox: list[Outgoing] = []
         self._events: list[Event] = []
@@ -281,7 +284,10 @@ class UserAgent:
         elif request.method == "OPTIONS":
             self._asked_for_options(request, source)
         elif request.method == "NOTIFY":
-            self._answer(request, source, notify_status(request))
+            self._answer(request, source, *unasked(request))
+        elif request.method == "REFER":
+            # Calls are transferred by who is on them; nobody else has us call anybody.
+            self._answer(request, source, 403)
         else:
             # BYE, UPDATE and INFO live in dialogs only.
             self._answer(request, source, 481)
@@ -306,7 +312,7 @@ class UserAgent:
         if self.draining:
             self._overloaded(request, source)
         else:
-            self._answer(request, source, 200, self.options_headers(request, source.transport))
+            self._answer(request, source, 200, self.options_headers(request, source.transport, self.able(source)))
 
     def _overloaded(self, request: Request, source: Source) -> None:
         self.counters["overload"] += 1
@@ -345,13 +351,17 @@ class UserAgent:
 
     # -- what legs and exchanges need (see their Protocols) ---------------------------------------------------------------
 
-    def options_headers(self, request: Request, transport: Transport) -> Extra:
+    def able(self, source: Source) -> Capabilities:
+        """What we do for this peer."""
+        return TRANSFERABLE if self._takes_refer(source) else ABLE
+
+    def options_headers(self, request: Request, transport: Transport, able: Capabilities) -> Extra:
         """What a 200 to OPTIONS says of us (section 11.2)."""
         contact = self.identity.contact(user_part(request.uri), transport, contact_scheme(request))
         return (
-            ("Allow", ABLE.allow),
-            ("Accept", ABLE.accept),
-            ("Supported", ", ".join(ABLE.options)),
+            ("Allow", able.allow),
+            ("Accept", ACCEPT),
+            ("Supported", ", ".join(able.options)),
             ("Contact", contact),
         )
 

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from sipserver.legs import LegEvent, Progress
+from sipserver.referto import ReferTo
+from sipserver.replaces import DialogName, Replaces
 from sipserver.useragent.leg import AgentLeg
 from sipserver.useragent.server_leg import ServerLeg
 
@@ -21,6 +23,7 @@ class EndpointLeg:
         self.call_id = leg.call_id
         self.invite = leg.invite
         self.source = leg.source
+        self.replaces = leg.replaces
         self._leg = leg
         self._act = act
         self._waiting: deque[LegEvent] = deque()
@@ -63,6 +66,40 @@ class EndpointLeg:
     def hang_up(self, reason: str | None = None) -> None:
         """CANCEL, BYE or 487. The events end at once; what is still to be said is the endpoint's business."""
         self._act(lambda: self._leg.hang_up(reason))
+
+    @property
+    def dialog(self) -> DialogName | None:
+        """What names the leg's dialog."""
+        dialog = self._leg.dialog
+        return None if dialog is None else DialogName(*dialog.id)
+
+    @property
+    def peer(self) -> str | None:
+        """The URI of the peer's Contact."""
+        return None if self._leg.dialog is None else self._leg.dialog.remote_target
+
+    def refer(self, to: str, replaces: Replaces | None = None, referred_by: str | None = None) -> bool:
+        """Send a REFER. Raises MessageError for what cannot be written as SIP."""
+        sent = False
+
+        def send() -> None:
+            nonlocal sent
+            sent = self._leg.refers.refer(ReferTo(to, replaces), referred_by)
+
+        self._act(send)
+        return sent
+
+    def accept_refer(self) -> None:
+        """202 for the pending REFER, and its first NOTIFY."""
+        self._act(self._leg.refers.accept)
+
+    def notify_refer(self, status: int, reason: str | None = None) -> None:
+        """What became of the call that the peer asked for."""
+        self._act(lambda: self._leg.refers.tell(status, reason))
+
+    def decline_refer(self, status: int = 603) -> None:
+        """Refuse the pending REFER."""
+        self._act(lambda: self._leg.refers.decline(status))
 
     def put(self, event: LegEvent) -> None:
         """An event of the core."""

@@ -11,11 +11,22 @@ from sipserver.message import Params, Request, SipUri, Via
 from sipserver.message.check import Capabilities
 from sipserver.transaction.layer import COOKIE
 
-ABLE = Capabilities(methods=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE"))
+ABLE = Capabilities(methods=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "NOTIFY"), options=("norefersub",))
 """What we do, and what Allow says."""
 
-TOLERATED = replace(ABLE, methods=("INFO", "NOTIFY"), bodies=(*ABLE.bodies, "application/simple-message-summary"))
-"""What is answered without being offered: an INFO that only asks for a sign of life, a notice of waiting messages."""
+TRANSFERABLE = replace(ABLE, methods=(*ABLE.methods, "REFER"))
+"""The same where the peer's wish to transfer its call is fulfilled: elsewhere Allow does not promise it."""
+
+TOLERATED = replace(
+    ABLE,
+    methods=("INFO", "NOTIFY", "REFER"),
+    bodies=(*ABLE.bodies, "message/sipfrag", "application/simple-message-summary"),
+)
+"""What is answered without being offered: an INFO that only asks for a sign of life, a notice of waiting messages, a REFER that
+the leg's owner declines."""
+
+ACCEPT = f"{ABLE.accept}, message/sipfrag"
+"""What Accept says of all our methods together, in OPTIONS and its answer: status lines come by NOTIFY only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,15 @@ from typing import Literal, Protocol
 from sipserver.dialog import Dialog, DialogId
 from sipserver.legs import Answered, Ended, LegEvent, Offered, Source
 from sipserver.locate import Transport
-from sipserver.message import MessageError, NameAddr, Request, Response, SipUri, response_to, scheme_of
+from sipserver.message import Capabilities, MessageError, NameAddr, Request, Response, SipUri, response_to, scheme_of
 from sipserver.message.grammar import quote
+from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
 from sipserver.transaction import ServerTransaction, TimerQueue
 from sipserver.useragent.accepted import AcceptedInvite
 from sipserver.useragent.exchange import Errand, Exchange, Postman
 from sipserver.useragent.identity import ABLE
+from sipserver.useragent.refers import Refers
 
 SDP = "application/sdp"
 
@@ -29,6 +31,9 @@ class Agent(Postman, Protocol):
     def happened(self, leg: AgentLeg, event: LegEvent) -> None:
         """Something to tell the leg's owner."""
 
+    def able(self, source: Source) -> Capabilities:
+        """What we do for this peer."""
+
     def over(self, leg: AgentLeg) -> None:
         """There will be no more events; the leg may still have to see its last request through."""
 
@@ -38,7 +43,7 @@ class Agent(Postman, Protocol):
     def leave(self, dialog: DialogId) -> None:
         """The dialog is no more."""
 
-    def options_headers(self, request: Request, transport: Transport) -> Extra:
+    def options_headers(self, request: Request, transport: Transport, able: Capabilities) -> Extra:
         """What a 200 to OPTIONS says of us."""
 
 
@@ -62,6 +67,19 @@ class AgentLeg:
         self._scheme = contact_scheme(invite)
         self._offer: ServerTransaction | None = None
         self._accepted: AcceptedInvite | None = None
+        self.able = ABLE
+        self.replaces: Replaces | None = None
+        self.refers = Refers(self, agent.timers, agent.transactions.intervals)
+
+    @property
+    def established(self) -> Dialog | None:
+        """The confirmed dialog; None before the 2xx."""
+        raise NotImplementedError
+
+    @property
+    def contact(self) -> str:
+        """The value of our Contact."""
+        return self._agent.identity.contact(self._user, self.transport, self._scheme)
 
     # -- what the owner does ------------------------------------------------------------------------------------------
 
@@ -99,7 +117,7 @@ class AgentLeg:
     def receive(self, request: Request, transaction: ServerTransaction) -> None:
         """A request in a dialog of this leg, inspected already (section 8.2)."""
         dialog = self._dialog_of(request)
-        if dialog is None or (self.over and request.method != "BYE"):
+        if dialog is None or (self.over and request.method not in ("BYE", "NOTIFY")):
             self.respond(transaction, 481)
         elif not dialog.in_order(request.cseq.number):
             # A request overtaken by a later one has missed its turn (section 12.2.2).
@@ -128,14 +146,16 @@ class AgentLeg:
             case "UPDATE":
                 self._update(transaction)
             case "OPTIONS":
-                headers = self._agent.options_headers(transaction.request, self.transport)
+                headers = self._agent.options_headers(transaction.request, self.transport, self.able)
                 self.respond(transaction, 200, headers)
             case "INFO":
                 self._info(transaction)
             case "NOTIFY":
-                self.respond(transaction, notify_status(transaction.request))
+                self.refers.notified(transaction)
+            case "REFER":
+                self.refers.asked(transaction)
             case _:
-                self.respond(transaction, 405, (("Allow", ABLE.allow),))
+                self.respond(transaction, 405, (("Allow", self.able.allow),))
 
     def _bye(self, transaction: ServerTransaction) -> None:
         self.respond(transaction, 200)
@@ -200,8 +220,7 @@ class AgentLeg:
         request = transaction.request
         extra = list(headers)
         if 100 < status < 300 and request.method in ("INVITE", "UPDATE"):
-            contact = self._agent.identity.contact(self._user, self.transport, self._scheme)
-            extra += [("Contact", contact), ("Allow", ABLE.allow)]
+            extra += [("Contact", self.contact), ("Allow", self.able.allow)]
         extra.append(("Server", self._agent.identity.user_agent))
         response = response_to(
             request,
@@ -244,6 +263,7 @@ class AgentLeg:
         """The owner hears no more of this leg."""
         if not self.over:
             self.over = True
+            self.refers.close()
             self._agent.over(self)
 
     def _bye_on(self, dialog: Dialog, reason: str | None) -> None:
@@ -255,14 +275,37 @@ class AgentLeg:
                 done()
 
         request = dialog.request("BYE")
-        request.headers.add("User-Agent", self._agent.identity.user_agent)
         if reason:
             request.headers.add("Reason", reason_header(reason))
         try:
-            Exchange(self._agent, self._errand(dialog, request), on_response, done).start()
+            self.send(dialog, request, on_response, done)
         except MessageError:
             # The peer's Contact or routes lead nowhere; there is nobody to say goodbye to.
             done()
+
+    def send(
+        self,
+        dialog: Dialog,
+        request: Request,
+        on_response: Callable[[Response], None],
+        on_failure: Callable[[int, str], None],
+    ) -> Exchange:
+        """Send a request in the dialog. Raises MessageError where the dialog leads nowhere."""
+        request.headers.add("User-Agent", self._agent.identity.user_agent)
+        exchange = Exchange(self._agent, self._errand(dialog, request), on_response, on_failure)
+        exchange.start()
+        return exchange
+
+    def happened(self, event: LegEvent) -> None:
+        """Something to tell the owner."""
+        if not self.over:
+            self._agent.happened(self, event)
+
+    def lose(self, reason: str) -> None:
+        """The peer has lost the dialog. It is told BYE all the same: some only have lost the request."""
+        if not self.over:
+            self._tell_end(Ended("lost", reason))
+            self.send_bye(None)
 
     def _errand(self, dialog: Dialog, request: Request) -> Errand:
         """How a request in the dialog goes out."""
@@ -281,17 +324,12 @@ class AgentLeg:
 
     def _tell_end(self, event: LegEvent) -> None:
         if not self.over:
+            self.refers.left()
             self._agent.happened(self, event)
             self.finish()
 
     def _dialog_of(self, request: Request) -> Dialog | None:
         return self.dialog
-
-
-def notify_status(request: Request) -> int:
-    """A notice of waiting messages comes unasked after every REGISTER and wants its 200; others were never subscribed to."""
-    event = (request.headers.get("event") or "").partition(";")[0].strip().lower()
-    return 200 if event == "message-summary" else 489
 
 
 def reason_header(reason: str) -> str:

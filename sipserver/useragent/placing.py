@@ -8,18 +8,19 @@ from itertools import count
 from sipserver.digest import DigestClient
 from sipserver.legs import Invitation
 from sipserver.locate import Transport, default_port, numeric
-from sipserver.message import Headers, NameAddr, Request, SipUri, escape_user
+from sipserver.message import Capabilities, Headers, NameAddr, Request, SipUri, escape_user
 from sipserver.protocols import Trunk
 from sipserver.registration import Account
 from sipserver.useragent.exchange import Errand
-from sipserver.useragent.identity import ABLE, Identity
+from sipserver.useragent.identity import ABLE, ACCEPT, TRANSFERABLE, Identity
 
 
 @dataclass(frozen=True, slots=True)
 class Placing:
     """A request that is ready to go: without Via, to `hop`, with what answers the trunk's challenges.
 
-    `user` and `transport` are those of our Contact, `domain` is the trunk's name, None where it has only an address.
+    `user` and `transport` are those of our Contact, `domain` is the trunk's name, None where it has only an address,
+    `able` what the request tells that we do.
     """
 
     request: Request
@@ -28,6 +29,7 @@ class Placing:
     transport: Transport
     domain: str | None = None
     digest: DigestClient | None = None
+    able: Capabilities = ABLE
 
     def errand(self) -> Errand:
         """To be sent outside of calls: it is in nobody's ladder."""
@@ -41,7 +43,7 @@ def placing_of(invitation: Invitation, identity: Identity) -> Placing:
     """The INVITE of an invitation. Raises MessageError for what cannot be written as SIP."""
     trunk = invitation.trunk
     user = escape_user(invitation.from_user)
-    to = trunk_uri(trunk, escape_user(invitation.to))
+    to = trunk_uri(trunk, escape_user(invitation.to)) if invitation.uri is None else invitation.uri
     # A registrar knows its own domain only; a peer that knows us by our address is told that.
     host = trunk_uri(trunk).host if trunk.mode == "registration" else identity.host(trunk.transport)
     from_ = NameAddr(
@@ -49,12 +51,20 @@ def placing_of(invitation: Invitation, identity: Identity) -> Placing:
     )
     headers = _headers(trunk, identity, "INVITE", from_, to, invitation.call_id)
     headers.add("Contact", identity.contact(user, trunk.transport))
-    headers.add("Allow", ABLE.allow)
+    able = TRANSFERABLE if invitation.takes_refer else ABLE
+    headers.add("Allow", able.allow)
+    headers.add("Supported", ", ".join(able.options))
+    if invitation.replaces is not None:
+        headers.add("Replaces", str(invitation.replaces))
+        # A peer that does not know Replaces would ring a second time instead (RFC 3891 section 4).
+        headers.add("Require", "replaces")
+    if invitation.referred_by is not None:
+        headers.add("Referred-By", invitation.referred_by)
     for name, value in invitation.headers:
         headers.add(name, value)
     if invitation.sdp:
         headers.add("Content-Type", "application/sdp")
-    return _placing(Request("INVITE", str(to), headers, invitation.sdp), trunk, user)
+    return replace(_placing(Request("INVITE", str(to), headers, invitation.sdp), trunk, user), able=able)
 
 
 def options_of(trunk: Trunk, identity: Identity) -> Placing:
@@ -65,7 +75,7 @@ def options_of(trunk: Trunk, identity: Identity) -> Placing:
     from_ = NameAddr(uri=str(SipUri(scheme="sip", password=None, host=host, user=user)), display=None)
     headers = _headers(trunk, identity, "OPTIONS", from_, to, None)
     headers.add("Contact", identity.contact(user, trunk.transport))
-    headers.add("Accept", ABLE.accept)
+    headers.add("Accept", ACCEPT)
     return _placing(Request("OPTIONS", str(to), headers, b""), trunk, user)
 
 
@@ -122,7 +132,7 @@ def _domain(trunk: Trunk) -> str | None:
 
 
 def _headers(
-    trunk: Trunk, identity: Identity, method: str, from_: NameAddr, to: SipUri, call_id: str | None
+    trunk: Trunk, identity: Identity, method: str, from_: NameAddr, to: SipUri | str, call_id: str | None
 ) -> Headers:
     headers = Headers()
     route = _route(trunk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sipserver.dialog import Dialog
 from sipserver.legs import Answered, Source
 from sipserver.message import Request
+from sipserver.replaces import replaces_of
 from sipserver.sdp import sdp_body
 from sipserver.transaction import ServerTransaction
 from sipserver.useragent.leg import Agent, AgentLeg, Extra, user_part
@@ -23,6 +24,8 @@ class ServerLeg(AgentLeg):
         flow = source if source.transport != "udp" else None
         self.dialog = Dialog.of_server(invite, agent.identity.tag(), flow)
         self._transaction = transaction
+        self.able = agent.able(source)
+        self.replaces = replaces_of(invite)
         self._established = False
         self._hang_up_on_ack: str | None = None
         self._leaving = False
@@ -32,6 +35,12 @@ class ServerLeg(AgentLeg):
         agent.enter(self.dialog.id, self)
         patience = _expires(invite)
         self._expiry = None if patience is None else agent.timers.after(patience, self._expired)
+
+    @property
+    def established(self) -> Dialog | None:
+        """Since our 200, whether or not its ACK has come."""
+        final = self._transaction.final
+        return self.dialog if final is not None and final < 300 else None
 
     # -- what the owner does ------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from sipserver.message import MessageError, Request, Response, parse
 from sipserver.useragent.identity import Limits
 from tests.sipserver.transcripts import Transcript, user_agent
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY"
 
 
 class Closed:
@@ -41,7 +41,7 @@ def test_requests_outside_of_dialogs() -> None:
         0.300  >  420 Unsupported="100rel, timer"
         0.310  <  ACK branch=a
         0.400  <  INVITE branch=b Content-Type=text/plain
-        0.400  >  415 Accept="application/sdp, multipart/mixed, multipart/alternative, multipart/related"
+        0.400  >  415 Accept="application/sdp, multipart/mixed, multipart/alternative, multipart/related, message/sipfrag"
         0.500  <  BYE to=none
         0.500  >  481
         0.600  <  UPDATE to=gone

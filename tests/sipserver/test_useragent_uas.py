@@ -32,7 +32,7 @@ def test_a_call_from_ring_to_bye() -> None:
     assert ok.body == ANSWER
     assert ok.headers.get("content-type") == "application/sdp"
     assert ok.contacts[0].uri == "sip:us@192.0.2.1:5060"
-    assert ok.headers.get("allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE"
+    assert ok.headers.get("allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY"
     assert ok.via.received == "192.0.2.9"
     assert ok.via.rport == 5070
     assert "to" in script.sent[0].headers
@@ -475,7 +475,7 @@ def test_requests_in_the_dialog_that_carry_no_call() -> None:
     script.run(
         """
         1.000  <  OPTIONS cseq=2
-        1.000  >  200 Accept="application/sdp, multipart/mixed, multipart/alternative, multipart/related"
+        1.000  >  200 Accept="application/sdp, multipart/mixed, multipart/alternative, multipart/related, message/sipfrag"
         1.100  <  INFO cseq=3
         1.100  >  200
         1.200  <  INFO cseq=4 Content-Type=application/dtmf-relay
@@ -485,7 +485,7 @@ def test_requests_in_the_dialog_that_carry_no_call() -> None:
         1.400  <  NOTIFY cseq=6 Event=presence
         1.400  >  489
         1.500  <  PRACK cseq=7
-        1.500  >  405 Allow="INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE"
+        1.500  >  405 Allow="INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY"
         1.600  <  INFO cseq=5 branch=late
         1.600  >  500
         1.700  <  INFO cseq=8 Require=foo

@@ -9,6 +9,7 @@
 
 Every message and event has to be in the transcript; `#` begins a comment. Options after a message are words and `key=value`:
 branch, cseq, tag (the peer's), to (our tag; `none`), sdp, contact, rr (a Record-Route), and any `Header-Name=value`.
+NOTIFY: `frag=180` is a status line as its body, `state` its Subscription-State; `> NOTIFY frag=180` looks at ours.
 `>` lines take `key=value` too: uri, cseq, branch (a label: same label, same branch; other label, other branch), and headers.
 """
 
@@ -20,10 +21,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
-from sipserver.legs import Ended, Guard, Invitation, LegEvent, Progress, Refused, Source
+from sipserver.legs import Ended, Guard, Invitation, LegEvent, Progress, ReferProgress, Referred, Refused, Source
 from sipserver.locate import Target
 from sipserver.message import Headers, Request, Response, parse, response_to
 from sipserver.protocols import Trunk
+from sipserver.referto import ReferTo
+from sipserver.replaces import Replaces
 from sipserver.useragent.client_leg import ClientLeg
 from sipserver.useragent.core import Event, Happened, Invited, Over, UserAgent
 from sipserver.useragent.finder import Question
@@ -75,6 +78,7 @@ class Transcript:
         self.our_tag: str | None = None
         self.offered = 0
         self.options: list[Response | None] = []
+        self.referring: list[bool] = []
         self._out: deque[tuple[float, Request | Response]] = deque()
         self._happened: deque[tuple[float, str]] = deque()
 
@@ -161,6 +165,8 @@ class Transcript:
             return message.uri if isinstance(message, Request) else None
         if name == "method":
             return message.cseq.method
+        if name == "frag":
+            return message.body.decode().strip().removeprefix("SIP/2.0 ")
         if name == "cseq":
             return str(message.cseq.number)
         if name == "branch":
@@ -220,8 +226,14 @@ class Transcript:
             headers.add("Contact", f"<{contact}>")
         for route in filter(None, options.pop("rr", "").split(",")):
             headers.add("Record-Route", f"<{route}>")
+        if "state" in options:
+            headers.add("Subscription-State", options.pop("state"))
         for name, value in options.items():
-            headers.add(name, value)
+            if name != "frag":
+                headers.add(name, value)
+        if "frag" in options:
+            headers.add("Content-Type", "message/sipfrag;version=2.0")
+            return f"SIP/2.0 {options['frag']}\r\n".encode()
         if "sdp" in flags:
             headers.add("Content-Type", "application/sdp")
         return OFFER if "sdp" in flags else b"body" if "Content-Type" in options else b""
@@ -239,6 +251,18 @@ class Transcript:
             self.agent.draining = True
         elif what == "unreachable":
             self.agent.unreachable(Target("udp", "192.0.2.9", 5070), self.now)
+        elif what == "refer":
+            assert leg is not None
+            replaces = Replaces.parse(words[2]) if len(words) > 2 else None
+            self.referring.append(leg.refers.refer(ReferTo(words[1], replaces), None))
+        elif what in ("accept_refer", "decline_refer", "notify_refer"):
+            assert leg is not None
+            status = int(words[1]) if len(words) > 1 else 603
+            {
+                "accept_refer": leg.refers.accept,
+                "decline_refer": lambda: leg.refers.decline(status),
+                "notify_refer": lambda: leg.refers.tell(status, None),
+            }[what]()
         elif what in ("accept", "decline", "hang_up"):
             assert leg is not None
             argument = (
@@ -265,5 +289,9 @@ def _event(event: LegEvent) -> str:
         return f"{name} {event.by}"
     if isinstance(event, Refused):
         return f"{name} {event.status}"
+    if isinstance(event, ReferProgress):
+        return f"{name} {event.status} {event.reason}{' final' if event.final else ''}"
+    if isinstance(event, Referred):
+        return f"{name} {event.to}{f' replaces {event.replaces}' if event.replaces else ''}"
     sdp = " sdp" if getattr(event, "sdp", None) else ""
     return f"{name} {event.status}{sdp}" if isinstance(event, Progress) else f"{name}{sdp}"

@@ -45,6 +45,7 @@ from sipserver.protocols import (
     Utterance,
     Variables,
 )
+from sipserver.replaces import DialogName, Replaces, replaces_of
 from tests import virtual_time
 
 CALLEE = "+12025550100"
@@ -100,6 +101,10 @@ class FakeLeg:
         self.source = source
         self.deeds: list[tuple[float, str, Any]] = []
         self.over = False
+        self.replaces = replaces_of(request)
+        self.dialog: DialogName | None = DialogName(self.call_id, "ours", request.from_.tag or "")
+        self.peer: str | None = f"sip:peer@{TRUNK_HOST}"
+        self.can_refer = True
         self.retry_after: str | None = None
         self.warning: str | None = None
         self._events: asyncio.Queue[LegEvent | None] = asyncio.Queue()
@@ -149,6 +154,19 @@ class FakeLeg:
     def hang_up(self, reason: str | None = None) -> None:
         self._do("hang_up", reason)
         self._finish()
+
+    def refer(self, to: str, replaces: Replaces | None = None, referred_by: str | None = None) -> bool:
+        self._do("refer", f"{to}?Replaces={replaces}" if replaces else to)
+        return self.can_refer and not self.over
+
+    def accept_refer(self) -> None:
+        self._do("accept_refer", None)
+
+    def notify_refer(self, status: int, reason: str | None = None) -> None:
+        self.deeds.append((virtual_time.now(), "notify_refer", status))
+
+    def decline_refer(self, status: int = 603) -> None:
+        self._do("decline_refer", status)
 
     def _do(self, what: str, argument: object) -> None:
         if not self.over:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from media.frames import Codec, Direction
-from sipserver.legs import Answered, Ended, Offered, Progress
+from sipserver.legs import Answered, Ended, Offered, Progress, Referred
 from sipserver.offer import PCMA, OfferAnswer
 from tests.sipserver.call.fakes import VIDEO_ONLY, FakeLeg, Stage, invite, peer, until
 from tests.virtual_time import run
@@ -92,6 +92,18 @@ def test_a_bad_answer_in_the_ack_of_a_reinvite_changes_nothing() -> None:
         await until(2)
         assert len(stage.media.connections) == 1
         assert [problem.part for problem in stage.log.problems["call-1"]] == ["sip"]
+        await bye(stage, leg)
+
+    run(scene())
+
+
+def test_a_peers_wish_to_be_transferred_is_declined_and_the_call_goes_on() -> None:
+    async def scene() -> None:
+        stage, caller = Stage(), peer()
+        leg = await talking(stage, caller)
+        leg.tell(Referred("sip:+12025550199@198.51.100.7"))
+        await until(2)
+        assert leg.did == ["ring 180", "answer", "decline_refer 603"]
         await bye(stage, leg)
 
     run(scene())
