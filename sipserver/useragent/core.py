@@ -286,8 +286,7 @@ class UserAgent:
         elif request.method == "NOTIFY":
             self._answer(request, source, *unasked(request))
         elif request.method == "REFER":
-            # Calls are transferred by who is on them; nobody else has us call anybody.
-            self._answer(request, source, 403)
+            self._answer(request, source, 403)  # Only who is on a call may have it transferred.
         else:
             # BYE, UPDATE and INFO live in dialogs only.
             self._answer(request, source, 481)

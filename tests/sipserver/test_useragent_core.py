@@ -41,7 +41,7 @@ def test_requests_outside_of_dialogs() -> None:
         0.300  >  420 Unsupported="100rel, timer"
         0.310  <  ACK branch=a
         0.400  <  INVITE branch=b Content-Type=text/plain
-        0.400  >  415 Accept="application/sdp, multipart/mixed, multipart/alternative, multipart/related, message/sipfrag"
+        0.400  >  415 Accept="application/sdp, multipart/mixed, multipart/alternative, multipart/related"
         0.500  <  BYE to=none
         0.500  >  481
         0.600  <  UPDATE to=gone
@@ -49,7 +49,13 @@ def test_requests_outside_of_dialogs() -> None:
         0.700  <  NOTIFY to=none Event=message-summary
         0.700  >  200
         0.800  <  NOTIFY to=none Event=dialog
-        0.800  >  489
+        0.800  >  489 Allow-Events="refer, message-summary"
+        0.810  <  NOTIFY to=none cseq=2 Event="dialog;;"
+        0.810  >  400
+        0.820  <  NOTIFY to=none cseq=3 Event=refer Subscription-State=active Content-Type=message/sipfrag
+        0.820  >  481
+        0.830  <  REFER to=none Refer-To=<sip:a@b>
+        0.830  >  403
         0.900  <  CANCEL branch=never to=none
         0.900  >  481
         1.000  <  INVITE branch=c contact=none
