@@ -80,9 +80,9 @@ def discard(response: Response) -> str | None:
 
 
 def _check_fields(message: Request | Response) -> None:
-    for name in _SINGLE:
-        if message.headers.count(name) > 1:
-            raise MessageError(f"There is more than one {name} header.")
+    repeated = message.headers.repeated(_SINGLE)
+    if repeated is not None:
+        raise MessageError(f"There is more than one {repeated} header.")
     if not message.vias:
         raise MessageError("There is no via header.")
     if _CALL_ID.fullmatch(message.call_id) is None:

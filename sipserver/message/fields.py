@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from sipserver.message.error import MessageError
 from sipserver.message.grammar import HOST, QUOTED, SIP, TOKEN, WSP, is_token, quote, unquote
 from sipserver.message.params import NO_PARAMS, Params
+from sipserver.message.remembered import remembered
 
 _VIA = re.compile(
     rf"{SIP}[ \t]*+/[ \t]*+[0-9.]++[ \t]*+/[ \t]*+({TOKEN}++)[ \t]++({HOST})[ \t]*+(?::[ \t]*+([0-9]{{1,5}})[ \t]*+)?(;.*+)?",
@@ -37,15 +38,7 @@ class NameAddr:
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """Raises MessageError."""
-        match = _NAME_ADDR.fullmatch(text)
-        if match is not None:
-            quoted, plain, uri, params = match.groups()
-            display = unquote(quoted) if quoted is not None else plain.strip(WSP) or None
-            return cls(display, uri, Params.parse(params or ""))
-        match = _ADDR_SPEC.fullmatch(text)
-        if match is None:
-            raise MessageError(f"This is no address: {text[:80]!r}.")
-        return cls(None, match.group(1), Params.parse(match.group(2) or ""))
+        return _read_address(text)
 
     def __str__(self) -> str:
         if _WRITABLE.fullmatch(self.uri) is None:
@@ -63,6 +56,19 @@ class NameAddr:
     def with_tag(self, tag: str) -> NameAddr:
         """The same with this tag."""
         return replace(self, params=self.params.with_value("tag", tag))
+
+
+@remembered
+def _read_address(text: str) -> NameAddr:
+    match = _NAME_ADDR.fullmatch(text)
+    if match is not None:
+        quoted, plain, uri, params = match.groups()
+        display = unquote(quoted) if quoted is not None else plain.strip(WSP) or None
+        return NameAddr(display, uri, Params.parse(params or ""))
+    match = _ADDR_SPEC.fullmatch(text)
+    if match is None:
+        raise MessageError(f"This is no address: {text[:80]!r}.")
+    return NameAddr(None, match.group(1), Params.parse(match.group(2) or ""))
 
 
 @dataclass(frozen=True, slots=True)

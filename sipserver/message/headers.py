@@ -88,6 +88,19 @@ class Headers:
         headers._lines, headers._index, headers.views = lines, index, {}
         return headers
 
+    @classmethod
+    def copied(cls, other: Headers, names: Iterable[str]) -> Headers:
+        """All lines of these names that another message has, byte-exact: what is in headers has been checked."""
+        lines: list[tuple[str, str]] = []
+        index: dict[str, list[str]] = {}
+        for name in names:
+            key = KEYS[name]
+            values = other._index.get(key)
+            if values:
+                index[key] = values.copy()
+                lines += [(name, value) for value in values]
+        return cls.of_lines(lines, index)
+
     def get(self, name: str) -> str | None:
         """The value of the first line of this name, a comma list unsplit; None where there is none."""
         values = self._index.get(key_of(name))
@@ -109,20 +122,17 @@ class Headers:
         key = key_of(name)
         self._lines.append(line)
         self._index.setdefault(key, []).append(line[1])
-        self._changed(key)
-
-    def take(self, other: Headers, name: str) -> None:
-        """Append the lines of this name that another message has, byte-exact: what is in headers has been checked."""
-        key = key_of(name)
-        values = other._index.get(key)
-        if values:
-            self._lines += [(name, value) for value in values]
-            self._index.setdefault(key, []).extend(values)
+        if self.views:
             self._changed(key)
 
     def count(self, name: str) -> int:
         """How many lines of this name there are."""
         return len(self._index.get(key_of(name), ()))
+
+    def repeated(self, keys: Iterable[str]) -> str | None:
+        """The first of these keys (lower case, no compact forms) that has more than one line; None where none has."""
+        index = self._index
+        return next((key for key in keys if len(index.get(key, ())) > 1), None)
 
     def insert(self, name: str, value: str) -> None:
         """Put a line before the first of its name, or before all others: how a Via is pushed."""
@@ -194,6 +204,6 @@ class Headers:
 
 
 def _line(name: str, value: str) -> tuple[str, str]:
-    if not is_token(name):
+    if name not in KEYS and not is_token(name):
         raise MessageError(f"{name[:80]!r} cannot be the name of a header.", 0)
     return name, one_line(value).strip(" \t")

@@ -79,9 +79,12 @@ class _Views:
         return self.headers.all("record-route")
 
     def _field(self, key: str, parse: Callable[[str], F]) -> F:
-        found: F | None = self.headers.views.get(key)
-        if found is None:
-            found = self.headers.views[key] = parse(self._only(key))
+        views = self.headers.views
+        found: F
+        if key in views:
+            found = views[key]
+        else:
+            found = views[key] = parse(self._only(key))
         return found
 
     def _only(self, key: str) -> str:
@@ -126,7 +129,10 @@ def _topmost(value: str) -> Via:
 
 
 def _wire(start: str, headers: Headers, body: bytes) -> bytes:
+    if "content-length" in headers:
+        headers = headers.copy()
+        headers.remove("Content-Length")
     lines = [start]
-    lines += [f"{name}: {value}" for name, value in headers.items() if name.lower() not in ("content-length", "l")]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
     lines.append(f"Content-Length: {len(body)}\r\n\r\n")
     return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body

@@ -31,9 +31,9 @@ def response_to(
     `to_tag` goes into the To if it has none, except in a 100. Timestamp is echoed in a 100, Record-Route in 101–299
     (RFC 3261 section 12.1.1). What the request lacks is left out, so that a malformed one can be answered too.
     """
-    answer = Headers()
-    for name in _COPIED_TO_100 if status == 100 else _COPIED_TO_SUCCESS if status < 300 else _COPIED:
-        answer.take(request.headers, name)
+    answer = Headers.copied(
+        request.headers, _COPIED_TO_100 if status == 100 else _COPIED_TO_SUCCESS if status < 300 else _COPIED
+    )
     if to_tag is not None and status > 100 and "to" in request.headers and not _has_tag(request):
         answer.set("To", f"{answer.get('To')};tag={to_tag}")
     for name, value in headers:

@@ -10,6 +10,7 @@ from urllib.parse import unquote as percent_unquote
 from sipserver.message.error import MessageError
 from sipserver.message.grammar import HOST, SIP
 from sipserver.message.params import NO_PARAMS, Params
+from sipserver.message.remembered import remembered
 
 _BAD = r"\x00-\x20\x7f<>\""
 _URI = re.compile(
@@ -42,21 +43,7 @@ class SipUri:
     @classmethod
     def parse(cls, text: str) -> SipUri:
         """Raises MessageError for anything that is not a sip: or sips: URI."""
-        match = _URI.fullmatch(text)
-        if match is None:
-            raise MessageError(f"{text[:80]!r} is not a SIP URI.")
-        scheme, user, password, host, port, params, headers = match.groups()
-        if port is not None and int(port) > 65535:
-            raise MessageError(f"There is no port {port}.")
-        return cls(
-            scheme=scheme.lower(),
-            user=user,
-            password=password,
-            host=host.lower(),
-            port=None if port is None else int(port),
-            params=_params(params) if params else NO_PARAMS,
-            headers=_headers(headers) if headers else (),
-        )
+        return _read(text)
 
     def __str__(self) -> str:
         password = "" if self.password is None else f":{self.password}"
@@ -85,6 +72,26 @@ class SipUri:
         )
 
 
+@remembered
+def _read(text: str) -> SipUri:
+    match = _URI.fullmatch(text)
+    if match is None:
+        raise MessageError(f"{text[:80]!r} is not a SIP URI.")
+    scheme, user, password, host, port, params, headers = match.groups()
+    if port is not None and int(port) > 65535:
+        raise MessageError(f"There is no port {port}.")
+    return SipUri(
+        scheme=scheme.lower(),
+        user=user,
+        password=password,
+        host=host.lower(),
+        port=None if port is None else int(port),
+        params=_params(params) if params else NO_PARAMS,
+        headers=_headers(headers) if headers else (),
+    )
+
+
+@remembered
 def scheme_of(uri: str) -> str:
     """The scheme in lower case. Raises MessageError for what is no absolute URI."""
     match = _SCHEME.fullmatch(uri)

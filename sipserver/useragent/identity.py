@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from hashlib import sha256
 
 from sipserver.locate import Transport
@@ -97,20 +98,17 @@ class Identity:
             transport, params = "tls", Params()
         else:
             scheme, params = "sip", Params() if transport == "udp" else Params((("transport", transport),))
-        uri = SipUri(
-            scheme=scheme,
-            password=None,
-            host=self.host(transport),
-            user=user,
-            port=self.ports.get(transport),
-            params=params,
-        )
-        return f"<{uri}>"
+        return _contact(scheme, user, self.host(transport), self.ports.get(transport), params)
 
     def stateless_tag(self, request: Request) -> str:
         """The To tag of an answer that is not remembered: the same for each repetition of the request (section 8.2.7)."""
         seed = f"{request.headers.get('call-id')}\n{request.headers.get('from')}\n{request.headers.get('cseq')}"
         return sha256(self.secret + seed.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+@lru_cache(256)
+def _contact(scheme: str, user: str | None, host: str, port: int | None, params: Params) -> str:
+    return f"<{SipUri(scheme=scheme, user=user, password=None, host=host, port=port, params=params)}>"
 
 
 def _bracketed(host: str) -> str:
