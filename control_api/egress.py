@@ -36,7 +36,7 @@ class EgressFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: the status and the first 64 KiB of the body."""
+    """What came back: the status and the beginning of the body, of a POST's answer 64 KiB."""
 
     status: int
     body: bytes
@@ -110,6 +110,13 @@ class Egress:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """POST `body`. Raises EgressRefused, or EgressFailed when nothing came back in time."""
+        return await self._ask("POST", url, body, headers, MAX_ANSWER)
+
+    async def get(self, url: str, most: int) -> Answer:
+        """GET, of the body the first `most` octets. Raises as `post` does."""
+        return await self._ask("GET", url, b"", {}, most)
+
+    async def _ask(self, method: str, url: str, body: bytes, headers: Mapping[str, str], most: int) -> Answer:
         refusal = self._policy.check_url(url)
         if refusal is not None:
             raise EgressRefused(refusal)
@@ -117,15 +124,17 @@ class Egress:
         try:
             async with asyncio.timeout(self._timeout):
                 address = self._policy.pick(await _resolve(target.host, target.port), target.host, target.scheme)
-                return await self._send(target, address, body, headers)
+                return await self._send(method, target, address, body, headers, most)
         except TimeoutError:
             raise EgressFailed(f"no answer within {self._timeout:g} s") from None
         except (httpx.HTTPError, OSError, UnicodeError) as error:
             raise EgressFailed(f"{type(error).__name__}: {error}") from None
 
-    async def _send(self, target: httpx.URL, address: Address, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def _send(
+        self, method: str, target: httpx.URL, address: Address, body: bytes, headers: Mapping[str, str], most: int
+    ) -> Answer:
         request = self._client.build_request(
-            "POST",
+            method,
             target.copy_with(host=str(address)),
             content=body,
             headers={**headers, "Host": target.netloc.decode("ascii")},
@@ -133,7 +142,7 @@ class Egress:
         )
         response = await self._client.send(request, stream=True)
         try:
-            return Answer(response.status_code, await _first(response, MAX_ANSWER))
+            return Answer(response.status_code, await _first(response, most))
         finally:
             await response.aclose()
 
@@ -173,9 +182,9 @@ async def _resolve(host: str, port: int | None) -> Sequence[Address]:
 
 
 async def _first(response: httpx.Response, size: int) -> bytes:
-    body = b""
+    body = bytearray()
     async for piece in response.aiter_bytes():
         body += piece
         if len(body) >= size:
             break
-    return body[:size]
+    return bytes(body[:size])

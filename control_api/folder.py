@@ -27,12 +27,16 @@ class DataFolder:
         return self.root / "recordings"
 
     @property
+    def hold_music(self) -> Path:
+        return self.root / "hold-music"
+
+    @property
     def master_key(self) -> Path:
         return self.root / "secrets" / "master.key"
 
     def prepare(self) -> None:
         """Make the folders that are missing, readable by their owner alone. Raises OSError."""
-        for folder in (self.root, self.recordings, self.master_key.parent):
+        for folder in (self.root, self.recordings, self.hold_music, self.master_key.parent):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def lock(self) -> FolderLock:
