@@ -17,7 +17,7 @@ import structlog
 
 from media.frames import MediaEvent, MediaFailed, MediaPlane, MediaReport, MediaTimeout, MediaUnavailable
 from sipserver.ladder import Ladder
-from sipserver.legs import Answered, Ended, Leg, LegEvent, Offered, Progress, Referred, Refused
+from sipserver.legs import Agreed, Answered, Ended, Leg, LegEvent, Offered, Progress, Referred, Refused
 from sipserver.media_session import MediaSession
 from sipserver.message import MessageError
 from sipserver.numbers import masked
@@ -98,14 +98,13 @@ class Call:
         self.id = party.call_id
         self.answered_at: int | None = None
         self.agreed: Once[bytes | None] = Once()
-        """The SDP of the peer's answer: of the 2xx to our INVITE, or of the ACK to our 2xx."""
+        """The SDP of the peer's answer: of the 2xx to our INVITE, or of the ACK of our 2xx, or of the PRACK of our 18x."""
         self._services = services
         self._over: Once[Outcome] = Once()
         self._group = asyncio.TaskGroup()
         self._tasks: list[asyncio.Task[None]] = []
         self._leg = leg
         self._rang = party.direction is CallDirection.INBOUND
-        self._early_sdp: bytes | None = None
         self._session: MediaSession | None = None
         self._conversation: Conversation | None = None
         self._conversation_end: ConversationEnd | None = None
@@ -244,10 +243,12 @@ class Call:
         match event:
             case Progress():
                 self._progressed(event)
+            case Agreed():
+                self.agreed.set(event.sdp)
             case Answered():
                 await self._agreed(event.sdp)
             case Refused():
-                self.end(refused(event.status, event.reason))
+                self._refused(event)
             case Offered():
                 await self._offered(leg, event.sdp)
             case Referred():
@@ -257,15 +258,19 @@ class Call:
                 self._left(event)
 
     def _progressed(self, event: Progress) -> None:
-        """The first 18x makes the call ringing. Early media is not played, but a 200 may come without SDP after a 183 with it."""
-        self._early_sdp = event.sdp or self._early_sdp
+        """The first 18x makes the call ringing. Early media are not listened to: nothing is said before the answer."""
         if 180 <= event.status <= 189 and not self._rang:
             self._rang = True
             self._write(self._services.log.ringing(self.id, self._sip_call_id(), self._services.clock()))
 
+    def _refused(self, event: Refused) -> None:
+        if event.problem is not None:
+            self._problem("sip", event.problem)
+        self.end(refused(event.status, event.reason))
+
     async def _agreed(self, sdp: bytes | None) -> None:
         """The first answer is for whoever waits for it; one in a later ACK answers what `_offered` offered."""
-        if self.agreed.set(sdp or self._early_sdp) or sdp is None:
+        if self.agreed.set(sdp) or sdp is None:
             return
         session = self._agreed_session()
         try:
@@ -276,18 +281,21 @@ class Call:
         await session.connect()
 
     async def _offered(self, leg: Leg, sdp: bytes | None) -> None:
-        """A re-INVITE or an UPDATE. While the first exchange is not done there cannot be a second (RFC 3311 section 5.2)."""
-        if self.answered_at is None:
+        """A re-INVITE or an UPDATE. While the first exchange is not done there cannot be a second (RFC 3311 section 5.2).
+
+        Media flow from the answer on, by what was agreed last until then.
+        """
+        session = self._session
+        if session is None or not session.is_agreed:
             leg.decline(491)
             return
-        session = self._agreed_session()
         try:
             body = session.offer() if sdp is None else session.answer(sdp)
         except NotAcceptable:
             leg.decline(488)
             return
         leg.accept(body)
-        if sdp is not None:
+        if sdp is not None and self.answered_at is not None:
             await session.connect()
 
     def _left(self, event: Ended) -> None:

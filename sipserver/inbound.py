@@ -15,6 +15,8 @@ from sipserver.guard import Registered, nothing_registered
 from sipserver.legs import Leg
 from sipserver.live import LiveCalls
 from sipserver.media_session import MediaSession
+from sipserver.message import Request
+from sipserver.message.extensions import RELIABLE, requires, supports
 from sipserver.message.grammar import quote
 from sipserver.numbers import called_numbers, caller_number, region_of
 from sipserver.offer import NotAcceptable, OfferAnswer
@@ -78,6 +80,7 @@ class Inbound:
         route = await self._route(leg)
         self._check_node()
         agent = self._agent(route)
+        must_be_reliable = _must_be_reliable(leg.invite, route.trunk)
         _check_offer(leg)
         called = InboundCall(
             call_id=self._new_id(),
@@ -89,7 +92,7 @@ class Inbound:
         call = Call(_party(called, agent), self._services, leg)
         with self._live.place(call):
             await self._services.log.begin(called)
-            await call.run(partial(self._establish, leg))
+            await call.run(partial(self._establish, leg, must_be_reliable))
 
     # -- what is refused -------------------------------------------------------------------------------------------------
 
@@ -139,12 +142,15 @@ class Inbound:
 
     # -- the way to the answer -------------------------------------------------------------------------------------------
 
-    async def _establish(self, leg: Leg, call: Call) -> None:
+    async def _establish(self, leg: Leg, reliably: bool, call: Call) -> None:
         """180, media, 200. Without an offer in the INVITE ours goes into the 200, and the ACK brings the answer."""
-        leg.ring()
+        offer = sdp_body(leg.invite)
+        if offer is None and reliably:
+            await self._establish_early(leg, call)
+            return
+        leg.ring(reliable=reliably)
         session = await call.open_session()
         await asyncio.sleep(self._manners.ring_seconds)
-        offer = sdp_body(leg.invite)
         try:
             sdp = session.offer() if offer is None else session.answer(offer)
         except NotAcceptable as error:
@@ -154,11 +160,30 @@ class Inbound:
         if offer is None:
             await self._late_answer(call, session)
 
+    async def _establish_early(self, leg: Leg, call: Call) -> None:
+        """The first reliable answer has to bring the offer (RFC 3261 section 13.2.1); its PRACK brings the answer."""
+        session = await call.open_session()
+        leg.ring(180, session.offer(), reliable=True)
+        try:
+            session.accept_answer(await call.agreed.wait())
+        except NotAcceptable as error:
+            raise call.unusable(error, sip_code=488) from None
+        await asyncio.sleep(self._manners.ring_seconds)
+        leg.answer(None)
+        call.answered()
+
     async def _late_answer(self, call: Call, session: MediaSession) -> None:
         try:
             session.accept_answer(await call.agreed.wait())
         except NotAcceptable as error:
             raise call.unusable(error) from None
+
+
+def _must_be_reliable(invite: Request, trunk: Trunk) -> bool:
+    """Whether the 180 needs a PRACK. A trunk that is set to `required` cannot be served without (RFC 3261 section 21.4.15)."""
+    if trunk.options.reliable100 == "required" and not supports(invite, RELIABLE):
+        raise Rejected(421, "The trunk is set to reliable provisional answers only.", (("Require", RELIABLE),))
+    return trunk.options.reliable100 == "required" or requires(invite, RELIABLE)
 
 
 def _check_offer(leg: Leg) -> None:

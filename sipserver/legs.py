@@ -33,26 +33,41 @@ class LegEvent:
 
 @dataclass(frozen=True, slots=True)
 class Progress(LegEvent):
-    """A provisional answer above 100 to our INVITE; `sdp` where it brought early media."""
+    """A provisional answer above 100 to our INVITE; `sdp` where it brought early media, `fork` the To tag of whoever sent it."""
 
     status: int
     reason: str
     sdp: bytes | None = None
+    fork: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answered(LegEvent):
-    """UAC: a 2xx came (its ACK has been sent). UAS: the ACK of our 2xx came; `sdp` is the body that it brought."""
+    """UAC: a 2xx came (its ACK has been sent). UAS: the ACK of our 2xx came; `sdp` is the body that it brought.
+
+    Of a 2xx without a description, `sdp` is the one that the same fork sent with an 18x before.
+    """
+
+    sdp: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed(LegEvent):
+    """UAS: the PRACK of a reliable 18x that carried our offer came; `sdp` is the answer in it (None: it lacks)."""
 
     sdp: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refused(LegEvent):
-    """UAC: a final answer of 3xx–6xx, or one made here: 408 for a time-out, 503 for a transport that failed. The leg is over."""
+    """UAC: a final answer of 3xx–6xx, or one made here: 408 for a time-out, 503 for a transport that failed. The leg is over.
+
+    `problem` is a sentence for the call's problems, where the answer asked for something that we do not do.
+    """
 
     status: int
     reason: str
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +137,18 @@ class Leg(Protocol):
     def events(self) -> AsyncIterator[LegEvent]:
         """Every event in order; ends when the leg is over. One consumer."""
 
-    def ring(self, status: int = 180, sdp: bytes | None = None) -> None:
-        """UAS: a provisional answer (180, 183, 181, 182)."""
+    def ring(self, status: int = 180, sdp: bytes | None = None, reliable: bool = False) -> None:
+        """UAS: a provisional answer (180, 183, 181, 182).
 
-    def answer(self, sdp: bytes) -> None:
-        """UAS: 200, repeated until the ACK comes (RFC 3261 section 13.3.1.4); `Answered` or `Ended(lost)` follows."""
+        It is sent reliably (RFC 3262) where the caller requires that, and with `reliable` also where the caller supports it.
+        Where the INVITE brought no offer, `sdp` is ours, and `Agreed` brings the answer.
+        """
+
+    def answer(self, sdp: bytes | None) -> None:
+        """UAS: 200, repeated until the ACK comes (RFC 3261 section 13.3.1.4); `Answered` or `Ended(lost)` follows.
+
+        A description that a reliable provisional answer has carried already, or that was agreed by `Agreed`, is left out.
+        """
 
     def reject(self, status: int, reason: str | None = None, headers: Sequence[tuple[str, str]] = ()) -> None:
         """UAS: a final answer of 3xx–6xx; the leg is over."""

@@ -33,6 +33,11 @@ class MediaSession:
         """The media as a conversation sees them."""
         return cast(CallMedia, self.watched)
 
+    @property
+    def is_agreed(self) -> bool:
+        """Whether an offer has been answered."""
+        return self._exchange.negotiated is not None
+
     def offer(self) -> bytes:
         """Our offer."""
         return self._exchange.offer()

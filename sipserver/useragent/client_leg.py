@@ -6,15 +6,15 @@ from sipserver.dialog import Dialog
 from sipserver.legs import Answered, Progress, Refused
 from sipserver.locate import Target
 from sipserver.message import MessageError, Request, Response
+from sipserver.message.extensions import RAck, reliable_number
 from sipserver.sdp import sdp_body
 from sipserver.transaction import ClientTransaction, ServerTransaction, cancel_of
 from sipserver.transaction.transaction import Outgoing
+from sipserver.useragent.early import MAX_FORKS, Forks, Turn
 from sipserver.useragent.exchange import Errand, Exchange
 from sipserver.useragent.leg import Agent, AgentLeg, reason_header
 from sipserver.useragent.placing import Placing
-
-MAX_FORKS = 16
-"""Early dialogs, and answers, of one INVITE that are followed; further To tags are not."""
+from sipserver.useragent.second_try import SecondTries
 
 
 class ClientLeg(AgentLeg):
@@ -29,13 +29,12 @@ class ClientLeg(AgentLeg):
         self._cseq = placing.request.cseq.number
         self._dialogs: dict[str, Dialog] = {}
         self._acks: dict[str, Acknowledgement] = {}
+        self._forks = Forks()
         self._heard: ClientTransaction | None = None
         self._decided = False
         self._cancel_reason: str | None = None
-        errand = Errand(
-            _copy(placing.request), placing.hop, self._next_cseq, domain=placing.domain, digest=placing.digest
-        )
-        self._exchange = Exchange(agent, errand, self._receive, self._failed)
+        self._tries = SecondTries(placing)
+        self._exchange = self._exchange_of(placing)
 
     @property
     def established(self) -> Dialog | None:
@@ -69,28 +68,68 @@ class ClientLeg(AgentLeg):
         elif response.status < 300:
             self._success(response)
         else:
-            self._failed(response.status, response.reason)
+            self._refused(response)
 
     def _progress(self, response: Response) -> None:
-        # With credentials, or to another target, the INVITE is sent again, and that one may not be cancelled unheard either.
+        # An INVITE that is sent again, with credentials or to another target, may not be cancelled unheard either (section 9.1).
         first, self._heard = self._heard is not self._exchange.transaction, self._exchange.transaction
-        if self.over:
-            if first and not self._decided:
-                self._send_cancel()
-            return
         if response.status > 100 and not self._decided:
-            self._early_dialog(response)
-            self._agent.happened(self, Progress(response.status, response.reason, sdp_body(response)))
+            self._hear(response)
+        if self.over and first and not self._decided:
+            self._send_cancel()
 
-    def _early_dialog(self, response: Response) -> None:
+    def _hear(self, response: Response) -> None:
+        turn = self._forks.hear(response)
+        if turn is Turn.OUT_OF_TURN:
+            return
+        dialog = self._early_dialog(response)
+        if turn is Turn.NEXT and dialog is not None:
+            self._acknowledge(dialog, response)
+        if not self.over:
+            self._agent.happened(self, Progress(response.status, response.reason, sdp_body(response), response.to.tag))
+
+    def _early_dialog(self, response: Response) -> Dialog | None:
         """A provisional answer with a tag and a Contact makes one (section 12.1.2); without them it only tells."""
         tag = response.to.tag
-        if tag is None or tag in self._dialogs or len(self._dialogs) >= MAX_FORKS:
-            return
+        if tag is None or (tag not in self._dialogs and len(self._dialogs) >= MAX_FORKS):
+            return None
         try:
-            self._enter(self._new_dialog(response), tag)
+            if tag not in self._dialogs:
+                self._enter(self._new_dialog(response), tag)
+            elif reliable_number(response) is not None:
+                self._dialogs[tag].confirm(self._exchange.request, response)
         except MessageError:
-            return
+            pass
+        return self._dialogs.get(tag)
+
+    def _acknowledge(self, dialog: Dialog, response: Response) -> None:
+        """PRACK, a request in the early dialog. Whatever it is answered, the INVITE's own answer decides (RFC 3262 section 4)."""
+        prack = dialog.request("PRACK")
+        prack.headers.add("RAck", str(RAck(reliable_number(response) or 0, response.cseq.number, "INVITE")))
+        prack.headers.add("User-Agent", self._agent.identity.user_agent)
+        Exchange(self._agent, self._errand(dialog, prack), lambda _: None, lambda *_: None).start()
+
+    def _refused(self, response: Response) -> None:
+        """A final answer that is no 2xx, and no challenge that we could answer."""
+        if not self._try_again(response):
+            self._failed(response.status, response.reason)
+
+    def _unanswered(self, status: int, reason: str) -> None:
+        if not self._try_again(None):
+            self._failed(status, reason)
+
+    def _try_again(self, response: Response | None) -> bool:
+        if self.over or self._decided:
+            return False
+        number = self._cseq + 1
+        again = self._tries.after(self._exchange.request, response, self._exchange.target, number)
+        if again is None:
+            return False
+        self._cseq = number
+        self._leave_dialogs()
+        self._exchange = self._exchange_of(again)
+        self._exchange.start()
+        return True
 
     def _success(self, response: Response) -> None:
         """Every 2xx gets its ACK, also each repetition (section 13.2.2.4); the first one is the call."""
@@ -118,7 +157,7 @@ class ClientLeg(AgentLeg):
             self._agent.timers.after(self._agent.transactions.intervals.patience, self._forget_early)
         if first and not self.over:
             self.dialog = dialog
-            self._agent.happened(self, Answered(sdp_body(response)))
+            self._agent.happened(self, Answered(self._forks.sdp_of(response)))
             return
         # A fork that lost, or a 2xx that crossed our CANCEL (RFC 5407 section 3.1.2).
         self._bye_on(dialog, self._cancel_reason if first else None)
@@ -139,9 +178,14 @@ class ClientLeg(AgentLeg):
 
     def _failed(self, status: int, reason: str) -> None:
         self._decided = True
+        self._leave_dialogs()
+        self._tell_end(Refused(status, reason, self._tries.problem))
+
+    def _leave_dialogs(self) -> None:
+        """An INVITE that failed leaves no early dialog (section 12.3)."""
         for dialog in self._dialogs.values():
             self._agent.leave(dialog.id)
-        self._tell_end(Refused(status, reason))
+        self._dialogs.clear()
 
     # -- what goes out ------------------------------------------------------------------------------------------------
 
@@ -170,6 +214,12 @@ class ClientLeg(AgentLeg):
             for value in sent.headers.all(name):
                 ack.headers.add(name, value)
         return ack
+
+    def _exchange_of(self, placing: Placing) -> Exchange:
+        errand = Errand(
+            _copy(placing.request), placing.hop, self._next_cseq, domain=placing.domain, digest=placing.digest
+        )
+        return Exchange(self._agent, errand, self._receive, self._unanswered)
 
     def _next_cseq(self) -> int:
         self._cseq += 1

@@ -40,12 +40,12 @@ class EndpointLeg:
             self._news.clear()
             await self._news.wait()
 
-    def ring(self, status: int = 180, sdp: bytes | None = None) -> None:
+    def ring(self, status: int = 180, sdp: bytes | None = None, reliable: bool = False) -> None:
         """A provisional answer (UAS)."""
         if isinstance(leg := self._leg, ServerLeg):
-            self._act(lambda: leg.ring(status, sdp))
+            self._act(lambda: leg.ring(status, sdp, reliable))
 
-    def answer(self, sdp: bytes) -> None:
+    def answer(self, sdp: bytes | None) -> None:
         """200 (UAS)."""
         if isinstance(leg := self._leg, ServerLeg):
             self._act(lambda: leg.answer(sdp))

@@ -12,7 +12,10 @@ from sipserver.message import Params, Request, SipUri, Via
 from sipserver.message.check import Capabilities
 from sipserver.transaction.layer import COOKIE
 
-ABLE = Capabilities(methods=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "NOTIFY"), options=("norefersub",))
+ABLE = Capabilities(
+    methods=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "NOTIFY", "PRACK"),
+    options=("norefersub", "100rel"),
+)
 """What we do, and what Allow says."""
 
 TRANSFERABLE = replace(ABLE, methods=(*ABLE.methods, "REFER"))

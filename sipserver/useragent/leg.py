@@ -89,7 +89,8 @@ class AgentLeg:
         if transaction is None or self.dialog is None or self.over:
             return
         response = self.respond(transaction, 200, sdp=sdp, send=False)
-        self.dialog.refresh(transaction.request)
+        if transaction.request.method != "PRACK":
+            self.dialog.refresh(transaction.request)
         if transaction.request.method != "INVITE":
             transaction.respond(response)
             return
@@ -145,6 +146,8 @@ class AgentLeg:
                 self._invite(transaction)
             case "UPDATE":
                 self._update(transaction)
+            case "PRACK":
+                self._prack(transaction)
             case "OPTIONS":
                 headers = self._agent.options_headers(transaction.request, self.transport, self.able)
                 self.respond(transaction, 200, headers)
@@ -174,17 +177,26 @@ class AgentLeg:
     def _update(self, transaction: ServerTransaction) -> None:
         """RFC 3311 section 5.2: without an offer it only refreshes the target, and can always be answered."""
         sdp = sdp_body(transaction.request)
-        busy = self._busy()
         if sdp is None:
             dialog = self._dialog_of(transaction.request)
             if dialog is not None:
                 dialog.refresh(transaction.request)
             self.respond(transaction, 200)
-        elif busy is not None:
+        else:
+            self._take_offer(transaction, sdp)
+
+    def _take_offer(self, transaction: ServerTransaction, sdp: bytes) -> None:
+        """The offer of an UPDATE or a PRACK."""
+        busy = self._busy()
+        if busy is not None:
             self._refuse_offer(transaction, busy)
         else:
             self._offer = transaction
             self._agent.happened(self, Offered(sdp))
+
+    def _prack(self, transaction: ServerTransaction) -> None:
+        """Only one who is called sends what a PRACK can acknowledge (RFC 3262 section 3)."""
+        self.respond(transaction, 481)
 
     def _info(self, transaction: ServerTransaction) -> None:
         """An empty INFO asks whether we are there. One with a body is for an application that we do not have (RFC 6086)."""

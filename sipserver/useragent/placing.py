@@ -9,7 +9,8 @@ from sipserver.digest import DigestClient
 from sipserver.legs import Invitation
 from sipserver.locate import Transport, default_port, numeric
 from sipserver.message import Capabilities, Headers, NameAddr, Request, SipUri, escape_user
-from sipserver.protocols import Trunk
+from sipserver.message.extensions import RELIABLE
+from sipserver.protocols import Trunk, TrunkOptions
 from sipserver.registration import Account
 from sipserver.useragent.exchange import Errand
 from sipserver.useragent.identity import ABLE, ACCEPT, TRANSFERABLE, Identity
@@ -27,6 +28,7 @@ class Placing:
     hop: SipUri
     user: str | None
     transport: Transport
+    trunk: Trunk
     domain: str | None = None
     digest: DigestClient | None = None
     able: Capabilities = ABLE
@@ -53,7 +55,8 @@ def placing_of(invitation: Invitation, identity: Identity) -> Placing:
     headers.add("Contact", identity.contact(user, trunk.transport))
     able = TRANSFERABLE if invitation.takes_refer else ABLE
     headers.add("Allow", able.allow)
-    headers.add("Supported", ", ".join(able.options))
+    for name, value in extensions_of(able, trunk.options):
+        headers.add(name, value)
     if invitation.replaces is not None:
         headers.add("Replaces", str(invitation.replaces))
         # A peer that does not know Replaces would ring a second time instead (RFC 3891 section 4).
@@ -77,6 +80,13 @@ def options_of(trunk: Trunk, identity: Identity) -> Placing:
     headers.add("Contact", identity.contact(user, trunk.transport))
     headers.add("Accept", ACCEPT)
     return _placing(Request("OPTIONS", str(to), headers, b""), trunk, user)
+
+
+def extensions_of(able: Capabilities, options: TrunkOptions) -> list[tuple[str, str]]:
+    """What an INVITE over this trunk supports, and what it requires (RFC 3262 section 4)."""
+    supported = [tag for tag in able.options if tag != RELIABLE or options.reliable100 != "off"]
+    required = [RELIABLE] if options.reliable100 == "required" else []
+    return [(name, ", ".join(tags)) for name, tags in (("Supported", supported), ("Require", required)) if tags]
 
 
 def account_of(trunk: Trunk, identity: Identity, line: str, learn: bool) -> Account:
@@ -124,7 +134,7 @@ def trunk_hop(trunk: Trunk) -> SipUri:
 
 
 def _placing(request: Request, trunk: Trunk, user: str | None) -> Placing:
-    return Placing(request, trunk_hop(trunk), user, trunk.transport, _domain(trunk), _digest(trunk))
+    return Placing(request, trunk_hop(trunk), user, trunk.transport, trunk, _domain(trunk), _digest(trunk))
 
 
 def _domain(trunk: Trunk) -> str | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from sipserver.dialog import Dialog
-from sipserver.legs import Answered, Source
-from sipserver.message import Request
+from sipserver.legs import Agreed, Answered, Ended, Source
+from sipserver.message import MessageError, Request
+from sipserver.message.extensions import RELIABLE, RAck, requires, supports
 from sipserver.replaces import replaces_of
 from sipserver.sdp import sdp_body
 from sipserver.transaction import ServerTransaction
+from sipserver.useragent.accepted import AcceptedInvite
 from sipserver.useragent.leg import Agent, AgentLeg, Extra, user_part
+from sipserver.useragent.reliable import ReliableAnswers, first_number
 
 KEEP_RINGING = 60.0
 """Seconds after which a provisional answer is given again, so that proxies go on waiting (RFC 3261 section 13.3.1.1)."""
@@ -30,7 +33,13 @@ class ServerLeg(AgentLeg):
         self._hang_up_on_ack: str | None = None
         self._leaving = False
         self._progress = agent.timers.after(KEEP_RINGING, self._still_ringing)
-        self._last_progress: tuple[int, bytes | None] | None = None
+        self._last_progress = (180, False)
+        self._answer: tuple[bytes | None] | None = None
+        self._agreed = False
+        first = first_number(agent.identity.random(4))
+        self._reliable = ReliableAnswers(
+            transaction, agent.timers, agent.transactions.intervals, first, self._never_acknowledged
+        )
         transaction.on_cancel = self._cancelled
         agent.enter(self.dialog.id, self)
         patience = _expires(invite)
@@ -44,20 +53,24 @@ class ServerLeg(AgentLeg):
 
     # -- what the owner does ------------------------------------------------------------------------------------------
 
-    def ring(self, status: int, sdp: bytes | None) -> None:
-        """A provisional answer."""
-        if self._undecided:
-            self._last_progress = (status, sdp)
-            self._progress.cancel()
-            self._progress = self._agent.timers.after(KEEP_RINGING, self._still_ringing)
+    def ring(self, status: int, sdp: bytes | None = None, reliable: bool = False) -> None:
+        """A provisional answer: reliably where the caller insists on it, and with `reliable` where the caller can do it."""
+        if not self._undecided or self._answer is not None:
+            return
+        self._last_progress = (status, reliable)
+        self._progress.cancel()
+        self._progress = self._agent.timers.after(KEEP_RINGING, self._still_ringing)
+        if requires(self.invite, RELIABLE) or (reliable and supports(self.invite, RELIABLE)):
+            self._reliable.send(self.respond(self._transaction, status, sdp=sdp, send=False))
+        else:
             self.respond(self._transaction, status, sdp=sdp)
 
-    def answer(self, sdp: bytes) -> None:
-        """200, until the ACK comes."""
-        if self._undecided:
-            self._settle()
-            response = self.respond(self._transaction, 200, sdp=sdp, send=False)
-            self._repeat(self._transaction, response, self._acknowledged)
+    def answer(self, sdp: bytes | None) -> None:
+        """200, until the ACK comes; not while a provisional answer with a session description is open (RFC 3262 section 3)."""
+        if self._undecided and self._answer is None:
+            self._answer = (sdp,)
+            self._reliable.drop_waiting()
+            self._give_answer()
 
     def reject(self, status: int, reason: str | None, headers: Extra) -> None:
         """A final answer that is not 2xx."""
@@ -74,6 +87,25 @@ class ServerLeg(AgentLeg):
         elif not self.over:
             self._leaving, self._hang_up_on_ack = True, reason
             self.finish()
+
+    def accept(self, sdp: bytes) -> None:
+        """Answer the pending offer."""
+        super().accept(sdp)
+        self._give_answer()
+
+    def decline(self, status: int) -> None:
+        """Refuse the pending offer."""
+        super().decline(status)
+        self._give_answer()
+
+    def _give_answer(self) -> None:
+        if self._answer is None or not self._undecided or self._reliable.holds_back or self._offer is not None:
+            return
+        self._settle()
+        # An answer that the caller has acknowledged already is not given a second time (RFC 3261 section 13.2.1).
+        sdp = None if self._reliable.described else self._answer[0]
+        response = self.respond(self._transaction, 200, sdp=sdp, send=False)
+        self._repeat(self._transaction, response, self._acknowledged)
 
     # -- what the peer does -------------------------------------------------------------------------------------------
 
@@ -93,10 +125,63 @@ class ServerLeg(AgentLeg):
             self._settle()
         self._peer_left("bye", transaction.request)
 
+    def _prack(self, transaction: ServerTransaction) -> None:
+        """RFC 3262 sections 3 and 5: it may bring the answer to our offer, or, once ours is given, an offer."""
+        try:
+            rack = RAck.parse(transaction.request.headers.get("rack") or "")
+        except MessageError:
+            self.respond(transaction, 400)
+            return
+        answer = self._reliable.acknowledge(rack)
+        if answer is None:
+            self.respond(transaction, 481)
+            return
+        sdp = sdp_body(transaction.request)
+        if answer.body and sdp_body(self.invite) is None and not self._agreed:
+            self._agreed = True
+            self.respond(transaction, 200)
+            self._agent.happened(self, Agreed(sdp))
+        elif sdp is None:
+            self.respond(transaction, 200)
+        else:
+            self._take_offer(transaction, sdp)
+        self._give_answer()
+
+    def _never_acknowledged(self) -> None:
+        """64*T1 without a PRACK: the INVITE is refused (RFC 3262 section 3)."""
+        if self._undecided:
+            self.respond(self._transaction, 504)
+            self._settle()
+            self._tell_end(Ended("lost", "Our provisional answer was never acknowledged"))
+            self._leave()
+
+    def _invite(self, transaction: ServerTransaction) -> None:
+        if self._undecided:
+            # A second INVITE before the answer to the first (section 14.2).
+            self._refuse_offer(transaction, 500)
+            return
+        if self._accepted is not None and not self._established and self._early_busy() is None:
+            self._presume_acknowledged(self._accepted)
+        super()._invite(transaction)
+
+    def _presume_acknowledged(self, accepted: AcceptedInvite) -> None:
+        """Who sends another INVITE has seen our 200; where its ACK has nothing to tell us it need not be waited for (RFC 5407 3.1.4)."""
+        accepted.stop()
+        self._accepted, self._established = None, True
+        self._agent.happened(self, Answered())
+
     def _busy(self) -> int | None:
-        if self._undecided or self._offer is not None:
+        if self._offer is not None:
             return 500
+        if self._undecided:
+            return self._early_busy()
         return 491 if self._accepted is not None else None
+
+    def _early_busy(self) -> int | None:
+        """Before the ACK there can be a second offer once the first is answered for good (RFC 3311 section 5.2)."""
+        if sdp_body(self.invite) is None:
+            return None if self._agreed else 491
+        return None if self._reliable.described or not self._undecided else 500
 
     def _acknowledged(self, ack: Request) -> None:
         self._accepted = None
@@ -115,7 +200,8 @@ class ServerLeg(AgentLeg):
 
     def _still_ringing(self) -> None:
         if self._undecided:
-            self.ring(*(self._last_progress or (180, None)))
+            status, reliable = self._last_progress
+            self.ring(status, None, reliable)
 
     @property
     def _undecided(self) -> bool:
@@ -124,12 +210,16 @@ class ServerLeg(AgentLeg):
     def _settle(self) -> None:
         """There is a final answer: the alarms of ringing are not needed any more."""
         self._progress.cancel()
+        self._reliable.settle()
         if self._expiry is not None:
             self._expiry.cancel()
 
     def _drop(self) -> None:
         self._settle()
         self.finish()
+        self._leave()
+
+    def _leave(self) -> None:
         if self.dialog is not None:
             self._agent.leave(self.dialog.id)
 

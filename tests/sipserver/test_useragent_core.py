@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from sipserver.legs import Source
 from sipserver.locate import Target
 from sipserver.message import MessageError, Request, Response, parse
-from sipserver.useragent.identity import Limits
+from sipserver.useragent.identity import ABLE, Limits
 from tests.sipserver.transcripts import Transcript, user_agent
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY"
+ALLOW = ABLE.allow
 
 
 class Closed:
@@ -37,8 +37,8 @@ def test_requests_outside_of_dialogs() -> None:
         0.100  >  405 Allow="{ALLOW}"
         0.200  <  OPTIONS to=none uri=http://example.com
         0.200  >  416
-        0.300  <  INVITE branch=a Require=100rel,timer
-        0.300  >  420 Unsupported="100rel, timer"
+        0.300  <  INVITE branch=a Require=precondition,foo
+        0.300  >  420 Unsupported="precondition, foo"
         0.310  <  ACK branch=a
         0.400  <  INVITE branch=b Content-Type=text/plain
         0.400  >  415 Accept="application/sdp, multipart/mixed, multipart/alternative, multipart/related"

@@ -67,7 +67,9 @@ def test_a_call_from_ring_to_our_bye(transport: Transport) -> None:
     async def test(caller: SipEndpoint, callee: SipEndpoint) -> None:
         leg = caller.invite(call_to(callee, transport))
         events = leg.events()
-        assert await anext(events) == Progress(180, "Ringing")
+        ringing = await anext(events)
+        assert isinstance(ringing, Progress)
+        assert (ringing.status, ringing.reason, ringing.sdp) == (180, "Ringing", None)
         assert await anext(events) == Answered(ANSWER)
         leg.hang_up("done")
         assert [event async for event in events] == []

@@ -125,7 +125,9 @@ def test_a_whole_call_runs_over_one_connection_and_says_tls_everywhere(tmp_path:
         assert callee.tls_port is not None
         leg = caller.invite(Invitation(trunk_to(callee.tls_port), "100", "200", OFFER))
         events = leg.events()
-        assert await anext(events) == Progress(180, "Ringing")
+        ringing = await anext(events)
+        assert isinstance(ringing, Progress)
+        assert (ringing.status, ringing.reason, ringing.sdp) == (180, "Ringing", None)
         assert await anext(events) == Answered(ANSWER)
         if who == "caller":
             leg.hang_up()

@@ -8,7 +8,8 @@
     9.000  .                           nothing else until then
 
 Every message and event has to be in the transcript; `#` begins a comment. Options after a message are words and `key=value`:
-branch, cseq, tag (the peer's), to (our tag; `none`), sdp, contact, rr (a Record-Route), and any `Header-Name=value`.
+branch, cseq, tag (the peer's), to (our tag; `none`), sdp, contact, rr (a Record-Route), rack (0: our last RSeq, 1: the next)
+with `of` (the rest of the RAck), and any `Header-Name=value`.
 NOTIFY: `frag=180` is a status line as its body, `state` its Subscription-State; `> NOTIFY frag=180` looks at ours.
 `>` lines take `key=value` too: uri, cseq, branch (a label: same label, same branch; other label, other branch), and headers.
 """
@@ -145,6 +146,11 @@ class Transcript:
         """The last message we sent of this kind: `INVITE`, `200`."""
         return next(message for message in reversed(self.sent) if _summary(message) == what)
 
+    def rseq(self) -> int:
+        """The RSeq that we sent last."""
+        numbers = [message.headers.get("rseq") for message in self.sent]
+        return int(next(number for number in reversed(numbers) if number))
+
     def target_of(self, what: str) -> Target:
         """Where it was sent."""
         found = [at for at, message in enumerate(self.sent) if _summary(message) == what]
@@ -197,6 +203,9 @@ class Transcript:
         headers.add("Call-ID", options.pop("call", "call" if initial or self.leg is None else self.leg.call_id))
         headers.add("CSeq", f"{options.pop('cseq', '1')} {options.pop('method', method)}")
         uri = options.pop("uri", "sip:us@192.0.2.1")
+        if "rack" in options:
+            number = self.rseq() + int(options.pop("rack"))
+            headers.add("RAck", f"{number} {options.pop('of', '1 INVITE')}")
         return Request(method, uri, headers, self._rest(headers, flags, options, method == "INVITE"))
 
     def _our_tag(self) -> str | None:
@@ -273,7 +282,7 @@ class Transcript:
             assert isinstance(leg, ServerLeg)
             status = int(words[1]) if len(words) > 1 else 200
             {
-                "ring": lambda: leg.ring(status, ANSWER if "sdp" in words else None),
+                "ring": lambda: leg.ring(status, ANSWER if "sdp" in words else None, "reliable" in words),
                 "answer": lambda: leg.answer(ANSWER),
                 "reject": lambda: leg.reject(status, None, ()),
             }[what]()

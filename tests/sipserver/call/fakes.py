@@ -107,6 +107,7 @@ class FakeLeg:
         self.can_refer = True
         self.retry_after: str | None = None
         self.warning: str | None = None
+        self.headers: dict[str, str] = {}
         self._events: asyncio.Queue[LegEvent | None] = asyncio.Queue()
 
     def tell(self, *events: LegEvent) -> None:
@@ -133,15 +134,20 @@ class FakeLeg:
         while (event := await self._events.get()) is not None:
             yield event
 
-    def ring(self, status: int = 180, sdp: bytes | None = None) -> None:
+    def ring(self, status: int = 180, sdp: bytes | None = None, reliable: bool = False) -> None:
         self._do("ring", status)
+        if sdp is not None:
+            self._do("early", sdp)
+        if reliable:
+            self._do("reliable", status)
 
-    def answer(self, sdp: bytes) -> None:
+    def answer(self, sdp: bytes | None) -> None:
         self._do("answer", sdp)
 
     def reject(self, status: int, reason: str | None = None, headers: Sequence[tuple[str, str]] = ()) -> None:
         self.retry_after = dict(headers).get("Retry-After")
         self.warning = dict(headers).get("Warning")
+        self.headers = dict(headers)
         self._do("reject", status)
         self._finish()
 

@@ -170,24 +170,6 @@ def test_early_media_are_tolerated_and_only_18x_are_ringing() -> None:
     run(scene())
 
 
-def test_a_200_without_sdp_after_a_183_with_it() -> None:
-    """Some trunks take the answer of the 183 for given (INTEROP: Telekom)."""
-
-    async def scene() -> None:
-        stage = Stage()
-        stage.dial()
-        await until(1)
-        [leg] = stage.endpoint.legs
-        leg.tell(Progress(183, "Session Progress", answer_of(leg)), Progress(180, "Ringing"), Answered(None))
-        await until(2)
-        assert [fmt.codec for _, _, fmt, _ in stage.media.connections] == [Codec.PCMA]
-        leg.tell(Ended("bye"))
-        await stage.done()
-        assert stage.end("out") == ("completed", "customer_ended")
-
-    run(scene())
-
-
 @pytest.mark.parametrize("body", [None, VIDEO_ONLY, b"nonsense"])
 def test_an_answer_that_cannot_be_used_is_hung_up(body: bytes | None) -> None:
     async def scene() -> None:
@@ -315,5 +297,18 @@ def test_the_limit_of_an_agent_counts_both_directions() -> None:
         leg.tell(Ended("bye"))
         assert await stage.calls.hang_up("taken")
         await stage.done()
+
+    run(scene())
+
+
+def test_why_a_redirection_was_not_followed_is_on_the_call() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.dial()
+        await until(1)
+        stage.endpoint.legs[0].tell(Refused(302, "Moved Temporarily", "The trunk redirects the call elsewhere."))
+        await stage.done()
+        assert stage.end("out") == ("failed", "rejected")
+        assert [problem.message for problem in stage.log.problems["out"]] == ["The trunk redirects the call elsewhere."]
 
     run(scene())
