@@ -81,6 +81,12 @@ class Engine:
             bool(self._calls.open.any()) or self._rings.process.command_head[0] != self._rings.process.command_tail[0]
         )
 
+    def obey(self, tick: int) -> bool:
+        """Do what was asked between the halves of ticks; `tick` is the one whose half comes next. True: there are events."""
+        before = int(self._rings.process.event_head[0])
+        self._obey(tick)
+        return before != int(self._rings.process.event_head[0])
+
     def listen(self, tick: int) -> None:
         """The first half of tick number `tick`, which is greater than the last one's; left-out ticks are silence."""
         self._step_over(tick)

@@ -41,6 +41,10 @@ class Grid:
         """When the next plan is to be made."""
         return self._wake
 
+    def next_tick(self) -> int:
+        """The number of the tick that comes next, if none is left out."""
+        return self._next
+
     def jump(self, now: int) -> None:
         """Nothing was to be done until `now`: go on from there, with nothing to catch up and nothing left out."""
         self._next = max(self._next, -(-(now - self._start) // TICK_NS))
