@@ -9,35 +9,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import structlog
 
-from media.frames import MediaEvent, MediaFailed, MediaPlane, MediaReport, MediaTimeout, MediaUnavailable
-from sipserver.ladder import Ladder
+from media.frames import MediaEvent, MediaFailed, MediaReport, MediaTimeout, MediaUnavailable
 from sipserver.legs import Agreed, Answered, Ended, Leg, LegEvent, Offered, Progress, Referred, Refused
 from sipserver.media_session import MediaSession
 from sipserver.message import MessageError
 from sipserver.numbers import masked
 from sipserver.offer import NotAcceptable
 from sipserver.once import Once
-from sipserver.outcome import NotEstablished, Outcome, refused, status_of
+from sipserver.outcome import NotEstablished, Outcome, later, refused, status_of
+from sipserver.party import Party, Services
 from sipserver.protocols import (
-    Agent,
     CallDirection,
     CallEnd,
-    CallLog,
     CallStatus,
     Conversation,
     ConversationEnd,
-    Conversations,
     EndedReason,
     LiveCall,
     Problem,
-    Variables,
 )
+from sipserver.replaces import Replaces
+from sipserver.sdp import sdp_body
 
 POLITE_SECONDS = 5.0
 """How long after `max_call_seconds` a call is cut: its conversation says goodbye first."""
@@ -48,43 +45,6 @@ ENDED_RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 _REFUSALS = {EndedReason.CANCELED: 480, EndedReason.AT_CAPACITY: 503, EndedReason.NODE_LOST: 503}
 """How an inbound call is refused that we end before its answer; 500 for every other reason."""
-
-RETRY_AFTER = 30
-"""Seconds after which a caller may try again whom the node could not take."""
-
-
-def later(status: int, seconds: int = RETRY_AFTER) -> tuple[tuple[str, str], ...]:
-    """The header that belongs to a 503: without one it counts as a 500 (RFC 3261 section 21.5.4)."""
-    return (("Retry-After", str(seconds)),) if status == 503 else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What calls need of the other rooms.
-
-    `clock` tells µs since the epoch; `media_host` is where peers reach our media, None for the address it is bound to.
-    """
-
-    log: CallLog
-    media: MediaPlane
-    conversations: Conversations
-    ladder: Ladder
-    clock: Callable[[], int]
-    media_host: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    """Who is on a call, as its row says."""
-
-    call_id: str
-    direction: CallDirection
-    agent: Agent
-    customer_number: str
-    agent_number: str
-    variables: Variables = field(default_factory=dict)
-    not_ready: tuple[str, ...] = ()
-
 
 Establish = Callable[["Call"], Awaitable[None]]
 """Brings a call to its answer by `open_session`, `follow` and `answered`; raises NotEstablished where there is none."""
@@ -104,6 +64,7 @@ class Call:
         self._group = asyncio.TaskGroup()
         self._tasks: list[asyncio.Task[None]] = []
         self._leg = leg
+        self._sip_call_id = "" if leg is None else leg.call_id
         self._rang = party.direction is CallDirection.INBOUND
         self._session: MediaSession | None = None
         self._conversation: Conversation | None = None
@@ -126,6 +87,34 @@ class Call:
     def hang_up(self) -> bool:
         """End the call because somebody asked for it."""
         return self.end(Outcome(EndedReason.CANCELED if self.answered_at is None else EndedReason.AGENT_ENDED))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its end has been decided, though its leg and its row may still be there."""
+        return self._over.is_set()
+
+    def named_by(self, replaces: Replaces) -> bool:
+        """Whether this call's leg is the one that a Replaces header means."""
+        dialog = None if self._leg is None else self._leg.dialog
+        return dialog is not None and replaces.names(dialog)
+
+    async def replace_leg(self, leg: Leg) -> bool:
+        """Another inbound leg takes the place of this call's, which is hung up (RFC 3891 section 3); the conversation goes on.
+
+        False while the call is not fully established, and when it is over. Raises NotAcceptable for an offer that cannot be
+        answered; the call then is as it was.
+        """
+        if self._conversation is None or self._leg is None or self.is_over:
+            return False
+        offer, old, session = sdp_body(leg.invite), self._leg, self._agreed_session()
+        sdp = session.begin_anew(offer, self._services.clock())
+        self.follow(leg)
+        leg.answer(sdp)
+        old.hang_up("replaced")
+        self._logger.info("leg replaced")
+        if offer is not None:
+            await session.connect()
+        return True
 
     async def run(self, establish: Establish) -> None:
         """See the call through; when this returns, its row is final. Raises nothing but CancelledError, and that only then."""
@@ -162,6 +151,7 @@ class Call:
     def follow(self, leg: Leg) -> None:
         """This is the call's leg: what happens on it happens to the call."""
         self._leg = leg
+        self._sip_call_id = self._sip_call_id or leg.call_id
         self._services.ladder.watch(leg.call_id, self.id)
         self._spawn(self._watch_leg(leg))
 
@@ -169,7 +159,7 @@ class Call:
         """The answer was given, or it came."""
         self.answered_at = self._services.clock()
         self._logger.info("call answered")
-        self._write(self._services.log.answered(self.id, self._sip_call_id(), self.answered_at))
+        self._write(self._services.log.answered(self.id, self._sip_call_id, self.answered_at))
 
     def unusable(self, error: NotAcceptable, sip_code: int | None = None) -> NotEstablished:
         """What to raise for a peer's SDP that cannot be used; `sip_code` is what we refuse its INVITE with, where it was one."""
@@ -236,8 +226,10 @@ class Call:
 
     async def _watch_leg(self, leg: Leg) -> None:
         async for event in leg.events():
-            await self._happened(leg, event)
-        self.end(Outcome(EndedReason.ERROR))
+            if leg is self._leg:
+                await self._happened(leg, event)
+        if leg is self._leg:
+            self.end(Outcome(EndedReason.ERROR))
 
     async def _happened(self, leg: Leg, event: LegEvent) -> None:
         match event:
@@ -261,7 +253,7 @@ class Call:
         """The first 18x makes the call ringing. Early media are not listened to: nothing is said before the answer."""
         if 180 <= event.status <= 189 and not self._rang:
             self._rang = True
-            self._write(self._services.log.ringing(self.id, self._sip_call_id(), self._services.clock()))
+            self._write(self._services.log.ringing(self.id, self._sip_call_id, self._services.clock()))
 
     def _refused(self, event: Refused) -> None:
         if event.problem is not None:
@@ -350,7 +342,7 @@ class Call:
             sip_reason=outcome.sip_reason,
             media=report,
             conversation=said,
-            sip_call_id=None if self._leg is None else self._leg.call_id,
+            sip_call_id=self._sip_call_id or None,
         )
 
     # -- tools -------------------------------------------------------------------------------------------------------------
@@ -375,9 +367,6 @@ class Call:
     def _problem(self, part: Literal["sip", "media"], message: str) -> None:
         self._logger.warning("call problem", part=part)
         self._write(self._services.log.problem(self.id, Problem(self._services.clock(), part, message)))
-
-    def _sip_call_id(self) -> str:
-        return "" if self._leg is None else self._leg.call_id
 
     def _agreed_session(self) -> MediaSession:
         if self._session is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sipserver.call import Services
 from sipserver.capacity import Capacity, Limits
 from sipserver.guard import Registered, nothing_registered
 from sipserver.inbound import Inbound, Manners
@@ -13,6 +12,7 @@ from sipserver.legs import Endpoint, Leg
 from sipserver.live import LiveCalls
 from sipserver.outbound import Outbound
 from sipserver.outcome import Outcome
+from sipserver.party import Services
 from sipserver.protocols import AgentDirectory, CallDirection, CallStatus, DialOrder, EndedReason
 
 

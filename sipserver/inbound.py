@@ -9,7 +9,7 @@ from functools import partial
 
 import structlog
 
-from sipserver.call import RETRY_AFTER, Call, Party, Services, later
+from sipserver.call import Call
 from sipserver.capacity import Capacity
 from sipserver.guard import Registered, nothing_registered
 from sipserver.legs import Leg
@@ -20,7 +20,10 @@ from sipserver.message.extensions import RELIABLE, requires, supports
 from sipserver.message.grammar import quote
 from sipserver.numbers import called_numbers, caller_number, region_of
 from sipserver.offer import NotAcceptable, OfferAnswer
+from sipserver.outcome import RETRY_AFTER, later
+from sipserver.party import Party, Services
 from sipserver.protocols import Agent, AgentDirectory, CallDirection, InboundCall, Route, Trunk
+from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
 
 logger = structlog.get_logger()
@@ -76,6 +79,9 @@ class Inbound:
             self._reject(leg, Rejected(503, "A defect of ours, or the store is down."))
 
     async def _take(self, leg: Leg) -> None:
+        if leg.replaces is not None:
+            await self._replace(leg, leg.replaces)
+            return
         self._check_node()
         route = await self._route(leg)
         self._check_node()
@@ -93,6 +99,32 @@ class Inbound:
         with self._live.place(call):
             await self._services.log.begin(called)
             await call.run(partial(self._establish, leg, must_be_reliable))
+
+    async def _replace(self, leg: Leg, replaces: Replaces) -> None:
+        """Whoever is on the call has handed it to somebody else, who now takes the other's place (RFC 3891 section 3).
+
+        It costs no room, so a node that is full or drains lets it pass. A call that is not answered yet is not replaced.
+        """
+        call = self._live.named_by(replaces)
+        if call is None or not self._same_trunk(call, leg):
+            raise Rejected(481, "The call to be replaced is not here.")
+        if call.is_over:
+            raise Rejected(603, "The call to be replaced has ended.")
+        if replaces.early_only and call.answered_at is not None:
+            raise Rejected(486, "The call to be replaced has been answered.")
+        try:
+            replaced = await call.replace_leg(leg)
+        except NotAcceptable as error:
+            raise Rejected(488, str(error), _warning(error)) from None
+        if not replaced:
+            raise Rejected(481, "The call to be replaced is not established.")
+
+    def _same_trunk(self, call: Call, leg: Leg) -> bool:
+        """Whether the INVITE comes from the trunk of the call: a Call-ID and two tags are no proof of being allowed."""
+        line = self._registered(leg.invite)
+        trunks = self._directory.trunks_of(leg.source.host) if leg.source else ()
+        known = {trunk.id for trunk in (*trunks, *(() if line is None else (line,)))}
+        return call.party.trunk is not None and call.party.trunk.id in known
 
     # -- what is refused -------------------------------------------------------------------------------------------------
 
@@ -211,4 +243,5 @@ def _party(called: InboundCall, agent: Agent) -> Party:
         customer_number=called.customer_number,
         agent_number=called.route.number,
         not_ready=called.route.not_ready,
+        trunk=called.route.trunk,
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sipserver.call import Call
+from sipserver.replaces import Replaces
 
 
 class LiveCalls:
@@ -26,6 +27,10 @@ class LiveCalls:
     def get(self, call_id: str) -> Call | None:
         """The call of this id, if it is here."""
         return self._calls.get(call_id)
+
+    def named_by(self, replaces: Replaces) -> Call | None:
+        """The call whose leg a Replaces header means, if it is here."""
+        return next((call for call in self._calls.values() if call.named_by(replaces)), None)
 
     def of_agent(self, agent_id: str) -> int:
         """How many of them this agent has."""

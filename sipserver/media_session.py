@@ -19,7 +19,8 @@ class MediaSession:
     def __init__(self, media: CallMedia, session_id: int, host: str | None = None) -> None:
         self.watched = WatchedMedia(media)
         self._media = media
-        self._exchange = OfferAnswer(host or media.host, media.port, session_id)
+        self._host = host or media.host
+        self._exchange = OfferAnswer(self._host, media.port, session_id)
 
     @classmethod
     async def open(
@@ -49,6 +50,16 @@ class MediaSession:
     def accept_answer(self, sdp: bytes | None) -> None:
         """The peer's answer to our offer. Raises NotAcceptable, also where there is none; the session then is as it was."""
         self._exchange.accept_answer(sdp or b"")
+
+    def begin_anew(self, offer: bytes | None, session_id: int) -> bytes:
+        """Our answer to the offer of a peer that takes the place of the one before, or our offer where it made none.
+
+        Raises NotAcceptable; the session then is as it was.
+        """
+        exchange = OfferAnswer(self._host, self._media.port, session_id)
+        sdp = exchange.offer() if offer is None else exchange.answer(offer)
+        self._exchange = exchange
+        return sdp
 
     async def connect(self) -> None:
         """Let media flow as agreed. Before the first agreement there is nothing to follow."""

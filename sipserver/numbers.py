@@ -100,7 +100,9 @@ def _national(digits: str, region: str | None) -> str | None:
         number = phonenumbers.parse(digits, region)
     except phonenumbers.NumberParseException:
         return None
-    return _written(number) if phonenumbers.is_valid_number(number) else None
+    written = _written(number)
+    # The numbering plan knows longer ones in some countries; a number of ITU-T E.164 has no more than 15 digits.
+    return written if len(written) <= 16 and phonenumbers.is_valid_number(number) else None
 
 
 def _prefixed(digits: str) -> str | None:

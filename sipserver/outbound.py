@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from sipserver.call import Call, Party, Services
+from sipserver.call import Call
 from sipserver.capacity import Capacity
 from sipserver.legs import Endpoint, Invitation
 from sipserver.live import LiveCalls
 from sipserver.message import MessageError
 from sipserver.offer import NotAcceptable
 from sipserver.outcome import NotEstablished, Outcome
+from sipserver.party import Party, Services
 from sipserver.protocols import CallDirection, DialOrder, EndedReason
 
 
@@ -63,4 +64,5 @@ def _party(order: DialOrder) -> Party:
         customer_number=order.to,
         agent_number=order.from_number,
         variables=order.variables,
+        trunk=order.trunk,
     )

@@ -33,6 +33,10 @@ _BY_CLASS: dict[int, EndedReason] = {
 """3xx: a redirection is not followed, for the trunk would choose what we pay for. 4xx: something is wrong with what we sent."""
 
 
+RETRY_AFTER = 30
+"""Seconds after which a caller may try again whom the node could not take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """Why a call ended, with the final answer that said so, where there was one."""
@@ -60,3 +64,8 @@ def status_of(reason: EndedReason, answered: bool) -> CallStatus:
     if answered:
         return CallStatus.COMPLETED
     return CallStatus.NO_ANSWER if reason is EndedReason.NO_ANSWER else CallStatus.FAILED
+
+
+def later(status: int, seconds: int = RETRY_AFTER) -> tuple[tuple[str, str], ...]:
+    """The header that belongs to a 503: without one it counts as a 500 (RFC 3261 section 21.5.4)."""
+    return (("Retry-After", str(seconds)),) if status == 503 else ()

@@ -61,6 +61,15 @@ class Replaces:
         return f"{self.call_id};to-tag={self.to_tag};from-tag={self.from_tag}{early}"
 
 
+def replaced_dialog(request: Request) -> tuple[str, str, str] | None:
+    """The id, as in `sipserver.dialog`, of the dialog that an INVITE is to replace; None without a proper Replaces."""
+    try:
+        replaces = replaces_of(request)
+    except MessageError:
+        return None
+    return None if replaces is None else (replaces.call_id, replaces.to_tag, replaces.from_tag)
+
+
 def replaces_of(request: Request) -> Replaces | None:
     """The dialog that an INVITE is to replace. Raises MessageError for a malformed header and for more than one (section 3)."""
     values = request.headers.all("replaces")

@@ -47,7 +47,7 @@ from inference.tts.espeak import EspeakEngine
 from media.frames import LINE_RATE
 from media.plane import PlaneConfig, ProcessMediaPlane
 from media.wav import repair
-from sipserver import __version__, call
+from sipserver import __version__, party
 from sipserver.background import Background
 from sipserver.calls import Calls
 from sipserver.capacity import Limits
@@ -196,7 +196,7 @@ async def _sip(base: Base, stack: AsyncExitStack) -> tuple[SipEndpoint, Calls, T
         guard=guard,
         tap=ladder.tap,
     )
-    services = call.Services(
+    services = party.Services(
         log=base.call_log,
         media=base.plane,
         conversations=Conversations(base.engines, base.call_log),

@@ -96,6 +96,8 @@ def _check_request(request: Request) -> None:
     _check_fields(request)
     if request.cseq.method != request.method:
         raise MessageError(f"The CSeq is of {request.cseq.method}, the request is {request.method}.")
+    if request.method != "INVITE" and "replaces" in request.headers:
+        raise MessageError("Only an INVITE can replace a dialog (RFC 3891 section 3).")
     if scheme_of(request.uri) in ("sip", "sips") and SipUri.parse(request.uri).headers:
         raise MessageError("A Request-URI cannot carry headers (RFC 3261 section 19.1.1).")
 

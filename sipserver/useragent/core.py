@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 from sipserver.dialog import DialogId, server_dialog_id
 from sipserver.legs import Guard, Invitation, LadderTap, LegEvent, Source
-from sipserver.locate import Record, Target, Transport, default_port, numeric
+from sipserver.locate import Record, Target, Transport
 from sipserver.message import MessageError, Request, Response, SipUri, mark_source, parse, response_to
 from sipserver.message.check import Capabilities, discard, refuse
 from sipserver.protocols import Trunk
+from sipserver.replaces import replaced_dialog
 from sipserver.transaction import Intervals, Outgoing, TimerQueue, TransactionLayer
 from sipserver.useragent.client_leg import ClientLeg
 from sipserver.useragent.exchange import Errand, Exchange, Outcome
@@ -26,6 +27,7 @@ from sipserver.useragent.identity import ABLE, ACCEPT, TOLERATED, TRANSFERABLE, 
 from sipserver.useragent.leg import AgentLeg, Extra, contact_scheme, user_part
 from sipserver.useragent.placing import options_of, placing_of
 from sipserver.useragent.refers import unasked
+from sipserver.useragent.reply_way import reply_target
 from sipserver.useragent.server_leg import ServerLeg
 
 
@@ -247,7 +249,7 @@ class UserAgent:
                 self._answer(cancel, source, 481)
             return
         self._show("<", cancel)
-        transaction = self.transactions.serve(cancel, self._reply_target(cancel, source), ladder=True)
+        transaction = self.transactions.serve(cancel, reply_target(cancel, source), ladder=True)
         if cancelled.on_cancel is not None:
             cancelled.on_cancel(transaction)
         else:
@@ -271,7 +273,7 @@ class UserAgent:
             self._out_of_dialog(request, source)
 
     def _in_dialog(self, leg: AgentLeg, request: Request, source: Source) -> None:
-        transaction = self.transactions.serve(request, self._reply_target(request, source), ladder=True)
+        transaction = self.transactions.serve(request, reply_target(request, source), ladder=True)
         leg.receive(request, transaction)
 
     def _out_of_dialog(self, request: Request, source: Source) -> None:
@@ -292,10 +294,12 @@ class UserAgent:
             self._answer(request, source, 481)
 
     def _invited(self, request: Request, source: Source) -> None:
-        if self.draining or len(self.legs) >= self._limits.legs or self._is_full():
+        full = len(self.legs) >= self._limits.legs
+        # Who takes over a call that is here brings none.
+        if full or ((self.draining or self._is_full()) and replaced_dialog(request) not in self._dialogs):
             self._overloaded(request, source)
             return
-        transaction = self.transactions.serve(request, self._reply_target(request, source), ladder=True)
+        transaction = self.transactions.serve(request, reply_target(request, source), ladder=True)
         self._show("<", request)
         try:
             leg = ServerLeg(self, transaction, source)
@@ -333,20 +337,7 @@ class UserAgent:
             return
         extra = (*headers, ("Server", self.identity.user_agent))
         response = response_to(request, status, to_tag=self.identity.stateless_tag(request), headers=extra)
-        self._transmit(Outgoing(response, bytes(response), self._reply_target(request, source), None, ladder))
-
-    def _reply_target(self, request: Request, source: Source) -> Target:
-        """Where the answers go (section 18.2.2): back along the connection, or to the source by `rport` or the Via's port."""
-        try:
-            via = request.via
-        except MessageError:
-            # Of a malformed request that is answered all the same, only the source is known.
-            return Target(source.transport, source.host, source.port, None if source.transport == "udp" else source)
-        if source.transport == "udp":
-            return Target("udp", source.host, via.rport or via.port or default_port("udp"))
-        port = via.port or default_port(source.transport)
-        name = via.host if source.transport == "tls" and not numeric(via.host) else None
-        return Target(source.transport, source.host, port, source, name)
+        self._transmit(Outgoing(response, bytes(response), reply_target(request, source), None, ladder))
 
     # -- what legs and exchanges need (see their Protocols) ---------------------------------------------------------------
 

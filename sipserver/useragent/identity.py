@@ -14,7 +14,7 @@ from sipserver.transaction.layer import COOKIE
 
 ABLE = Capabilities(
     methods=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "NOTIFY", "PRACK"),
-    options=("norefersub", "100rel"),
+    options=("replaces", "norefersub", "100rel"),
 )
 """What we do, and what Allow says."""
 

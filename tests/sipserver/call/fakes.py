@@ -22,7 +22,6 @@ from media.frames import (
     RtpRemote,
     SrtpKeys,
 )
-from sipserver.call import Services
 from sipserver.calls import Calls
 from sipserver.capacity import Limits
 from sipserver.inbound import Manners
@@ -30,6 +29,7 @@ from sipserver.ladder import Ladder
 from sipserver.legs import Ended, Endpoint, Invitation, LadderTap, LegEvent, Refused, Source
 from sipserver.message import MessageError, Request, Response, parse
 from sipserver.offer import G711, AudioCodec, OfferAnswer
+from sipserver.party import Services
 from sipserver.protocols import (
     Agent,
     AgentDirectory,

@@ -1,0 +1,39 @@
+"""What a call is made of besides its leg: who is on it, and what the other rooms give to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from media.frames import MediaPlane
+from sipserver.ladder import Ladder
+from sipserver.protocols import Agent, CallDirection, CallLog, Conversations, Trunk, Variables
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What calls need of the other rooms.
+
+    `clock` tells µs since the epoch; `media_host` is where peers reach our media, None for the address it is bound to.
+    """
+
+    log: CallLog
+    media: MediaPlane
+    conversations: Conversations
+    ladder: Ladder
+    clock: Callable[[], int]
+    media_host: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who is on a call, as its row says."""
+
+    call_id: str
+    direction: CallDirection
+    agent: Agent
+    customer_number: str
+    agent_number: str
+    variables: Variables = field(default_factory=dict)
+    not_ready: tuple[str, ...] = ()
+    trunk: Trunk | None = None
