@@ -32,6 +32,7 @@ from tests.sipserver.call.fakes import CALLEE, invite
         ("+112", None, None),
         ("+0123456789", None, None),
         ("+1234567890123456", None, None),
+        ("020100000000000", "DE", None),
         ("00999", None, None),
         ("anonymous", None, None),
         ("", None, None),
