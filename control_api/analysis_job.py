@@ -85,7 +85,7 @@ class AnalysisJob:
     ) -> dict[str, Any]:
         retention = agent_of(agent).recording.retention_days if agent else None
         until = self._link_until(call.ended_at or self._now(), retention)
-        resource = call_resource(call, said, problems, self._links).model_dump(mode="json", by_alias=True)
+        resource = call_resource(call, said, problems, (), self._links).model_dump(mode="json", by_alias=True)
         return payload_of(resource, transcript_url(call, self._links, until))
 
 

@@ -6,42 +6,37 @@ from collections.abc import Sequence
 from typing import Any
 
 from control_api.models.base import iso, iso_or_none
-from control_api.models.call import Call, CallItem, TranscriptItem
+from control_api.models.call import Call, CallItem
 from control_api.signing import LinkSigner
 from control_api.store.calls import FINAL, CallRow
-from sipserver.protocols import Problem, Utterance
+from control_api.transfer_view import transcript_items, transfer_fields
+from sipserver.protocols import Problem, TransferRecord, Utterance
 
 SECOND = 1_000_000
 
 
-def call_item(row: CallRow, problems: Sequence[Problem], links: LinkSigner) -> CallItem:
+def call_item(
+    row: CallRow, problems: Sequence[Problem], transfers: Sequence[TransferRecord], links: LinkSigner
+) -> CallItem:
     """The call as it stands in a list."""
-    return CallItem(**_fields(row, problems, links))
+    return CallItem(**_fields(row, problems, links), **transfer_fields(transfers))
 
 
 def call_resource(
-    row: CallRow, transcript: Sequence[Utterance], problems: Sequence[Problem], links: LinkSigner
+    row: CallRow,
+    transcript: Sequence[Utterance],
+    problems: Sequence[Problem],
+    transfers: Sequence[TransferRecord],
+    links: LinkSigner,
 ) -> Call:
     """The whole call."""
     return Call(
         **_fields(row, problems, links),
+        **transfer_fields(transfers),
         transcript=transcript_items(transcript),
         analysis=None if row.analysis is None else {"summary": None, "extractions": {}, **row.analysis},
         tool_calls=[],
     )
-
-
-def transcript_items(transcript: Sequence[Utterance]) -> list[TranscriptItem]:
-    return [
-        TranscriptItem(
-            role=item.role,
-            content=item.text,
-            start_ms=item.start_ms,
-            end_ms=item.end_ms,
-            interrupted=item.interrupted,
-        )
-        for item in transcript
-    ]
 
 
 def duration_seconds(row: CallRow) -> int | None:
@@ -86,9 +81,6 @@ def _fields(row: CallRow, problems: Sequence[Problem], links: LinkSigner) -> dic
         "context_variables": dict(row.context_variables),
         "metadata": dict(row.metadata),
         "parent_call_id": None,
-        "transfer_type": None,
-        "transfer_status": None,
-        "transfer_calls": [],
         "started_at": iso_or_none(row.started_at),
         "ended_at": iso_or_none(row.ended_at),
         "created_at": iso(row.created_at),

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control_api.backlog import Backlog
 from control_api.live import LiveEvents
-from control_api.store import calls, outbox, transcripts
+from control_api.store import calls, outbox, transcripts, transfers
 from control_api.store.calls import CallRow
 from control_api.store.engine import Store
 from media.frames import MediaReport
@@ -23,6 +23,7 @@ from sipserver.protocols import (
     InboundCall,
     LiveEvent,
     Problem,
+    TransferRecord,
     Utterance,
     Variables,
 )
@@ -35,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 
 class StoredCallLog:
-    """Writes what happens in calls, and shows it: `status`, `utterance` and `problem` events come from here.
+    """Writes what happens in calls, and shows it: `status`, `utterance`, `transfer` and `problem` events come from here.
 
     What happens in a call that is there already and cannot be written because the disk fails waits in memory until it can.
 
@@ -123,6 +124,12 @@ class StoredCallLog:
         await self._backlog.write(call_id, lambda connection: transcripts.append_problem(connection, call_id, problem))
         self.publish(call_id, LiveEvent("problem", {"part": problem.part, "message": problem.message}))
 
+    async def transfer(self, call_id: str, record: TransferRecord) -> None:
+        """Keep how a transfer stands."""
+        await self._backlog.write(call_id, lambda connection: transfers.put(connection, call_id, record))
+        data = {"transferType": record.mode, "transferStatus": record.status, "label": record.label}
+        self.publish(call_id, LiveEvent("transfer", {**data, "failureReason": record.failure}))
+
     async def ended(self, call_id: str, end: CallEnd) -> None:
         """Make the call final, and queue what follows in the same transaction."""
         now = self._now()
@@ -202,6 +209,7 @@ async def end_call(connection: AsyncConnection, call_id: str, end: CallEnd, now:
         await transcripts.append_problem(connection, call_id, Problem(end.at, "media", end.media.problem))
     row = await calls.end(connection, call_id, _columns(end))
     if row is not None:
+        await transfers.close(connection, call_id, end.at)
         await outbox.after_end(connection, row, now)
     return row
 

@@ -81,7 +81,7 @@ def _operation(operation: Operation, refs: Refs) -> Schema:
         item["requestBody"] = {"required": True, "content": _json(refs[operation.body, "validation"])}
     for code in sorted(_error_codes(operation)):
         schema = refs[Error, "serialization"]
-        if operation.bare and operation.returns:
+        if operation.bare and operation.scope is None and operation.returns:
             schema = refs[operation.returns, "serialization"]
         item["responses"][str(code)] = {"description": HTTPStatus(code).phrase, "content": _json(schema)}
     return item

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from control_api.handlers import agents, calls, events, health, keys, phone_numbers, recordings, voices
+from control_api.handlers import agents, calls, events, health, keys, phone_numbers, recordings, transfers, voices
 from control_api.handlers.recordings import RecordingQuery
 from control_api.models.agent import Agent, AgentCreate, AgentUpdate
 from control_api.models.base import PageQuery
@@ -10,6 +10,7 @@ from control_api.models.call import Call, CallCreate, CallItem, CallQuery, Trans
 from control_api.models.health import Health
 from control_api.models.key import Key, KeyCreate, NewKey
 from control_api.models.phone_number import NumberCreate, NumberUpdate, PhoneNumber
+from control_api.models.transfer import CallTransfer, Success, TransferTargets
 from control_api.models.voice import Voice
 from control_api.operation import Operation as Op
 
@@ -20,6 +21,8 @@ OPERATIONS: tuple[Op, ...] = (
     Op("GET", "/v1/agents/{agent_id}", agents.get_agent, "Read an agent", returns=Agent),
     Op("PATCH", "/v1/agents/{agent_id}", agents.update_agent, "Change an agent", "admin", AgentUpdate, returns=Agent),
     Op("DELETE", "/v1/agents/{agent_id}", agents.delete_agent, "Delete an agent", "admin", status=204, errors=(409,)),
+    Op("PUT", "/v1/agents/{agent_id}/transfer-targets", transfers.replace_transfer_targets, "Say to whom an agent may transfer", "admin",
+       TransferTargets, returns=Success, bare=True),
 
     Op("POST", "/v1/phone-numbers", phone_numbers.create_phone_number, "Add a phone number", "admin", NumberCreate,
        returns=PhoneNumber, status=201, errors=(404, 409)),
@@ -38,6 +41,8 @@ OPERATIONS: tuple[Op, ...] = (
        signed=True, media="audio/*", errors=(404, 409, 410)),
     Op("GET", "/v1/calls/{call_id}/events", events.get_call_events, "Watch a call", media="text/event-stream"),
     Op("POST", "/v1/calls/{call_id}/end", calls.end_call, "End a call", "calls", returns=Call, errors=(409,)),
+    Op("POST", "/v1/calls/{call_id}/transfer", transfers.transfer_call, "Hand a call over", "calls", CallTransfer,
+       returns=Call, errors=(409,)),
 
     Op("GET", "/v1/keys", keys.list_keys, "List API keys", "admin", query=PageQuery, returns=Key, many=True),
     Op("POST", "/v1/keys", keys.create_key, "Create an API key", "admin", KeyCreate, returns=NewKey, status=201, errors=(409,)),

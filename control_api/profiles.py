@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from control_api.models.agent import AgentSettings
+from control_api.models.transfer import Target
 from control_api.secrets import SecretBox
 from control_api.store.agents import AgentRow
 from control_api.store.trunks import TrunkRow
@@ -14,6 +15,8 @@ from sipserver.protocols import (
     ExtractionField,
     RecordingSettings,
     SilenceSettings,
+    TransferMode,
+    TransferTarget,
     Trunk,
     TurnSettings,
 )
@@ -71,6 +74,10 @@ def agent_with(agent_id: str, organization_id: str, settings: AgentSettings) -> 
             settings.recording.retention_days,
         ),
         timezone=settings.timezone,
+        transfer_targets=tuple(_target(target) for target in settings.transfer_targets),
+        hold_message=settings.hold_message,
+        hold_music_url=settings.hold_music_url,
+        transfer_max_seconds=settings.transfer_max_seconds,
     )
 
 
@@ -88,6 +95,17 @@ def trunk_of(row: TrunkRow, box: SecretBox) -> Trunk:
         username=row.username,
         auth_user=row.auth_user,
         password=box.open_optional(row.password),
+    )
+
+
+def _target(target: Target) -> TransferTarget:
+    return TransferTarget(
+        label=target.name,
+        mode=TransferMode(target.mode or "agent"),
+        number=target.number,
+        sip_uri=target.sip_uri,
+        agent_id=target.target_agent_id,
+        description=target.description or "",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from inference.engines import Engines
@@ -23,19 +23,19 @@ class AgentChecks:
         self._engines = engines
         self._judged: OrderedDict[str, Sequence[ScriptProblem]] = OrderedDict()
 
-    async def script(self, script: Mapping[str, Any]) -> Sequence[ScriptProblem]:
+    async def script(self, script: Mapping[str, Any], labels: Collection[str] = ()) -> Sequence[ScriptProblem]:
         """Every problem of a script; none when it can be used. Judged once: it is asked again at every call."""
-        text = json.dumps(script)
+        text = json.dumps([script, sorted(labels)])
         if text not in self._judged:
-            self._judged[text] = await self._judge(script)
+            self._judged[text] = await self._judge(script, labels)
             while len(self._judged) > SCRIPTS_KNOWN:
                 self._judged.popitem(last=False)
         self._judged.move_to_end(text)
         return self._judged[text]
 
-    async def _judge(self, script: Mapping[str, Any]) -> Sequence[ScriptProblem]:
+    async def _judge(self, script: Mapping[str, Any], labels: Collection[str]) -> Sequence[ScriptProblem]:
         try:
-            read_script(script)
+            read_script(script, labels)
         except ScriptError as error:
             return error.problems
         return await self._unpronounceable(script)
@@ -72,7 +72,7 @@ class AgentChecks:
     async def _script(self, agent: Agent) -> list[str]:
         if self._engines.mind(agent) != "script" or agent.script is None:
             return []
-        problems = await self.script(agent.script)
+        problems = await self.script(agent.script, [target.label for target in agent.transfer_targets])
         return [f"The script cannot be used: {problem.where}: {problem.message}." for problem in problems]
 
     async def _model(self, agent: Agent) -> list[str]:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 
 from inference.courtesy import courtesies
 from inference.engines import Engines
-from inference.happenings import Happening, Inbox, MediaOver, Tasks
+from inference.happenings import Happening, Inbox, MediaOver, Tasks, TransferOrdered, TransferOver
 from inference.ledger import Ledger
 from inference.listener import Deaf, Partial, Recognised
 from inference.message_taker import MessageTaker
@@ -41,7 +41,7 @@ from media.frames import (
     SpeechStarted,
     SpeechStopped,
 )
-from sipserver.protocols import CallLog, ConversationEnd, EndedReason, LiveCall
+from sipserver.protocols import CallLog, ConversationEnd, EndedReason, LiveCall, TransferOrder
 
 
 def utc_now() -> datetime:
@@ -74,6 +74,7 @@ class Conversation:
         self._inbox = Inbox(call.media)
         self._texts = Texts(call_variables(call, clock()))
         self._outcome = Outcome()
+        self._talking: Talk | None = None
 
     async def run(self, call: LiveCall) -> ConversationEnd:
         """Talk until there is no more to say. When cancelled, put down what was heard so far. `call` is `create`'s."""
@@ -88,6 +89,15 @@ class Conversation:
                 await self._ledger.finish()
                 await asyncio.wait([writer])
         return self.result()
+
+    def hand_over(self, order: TransferOrder) -> bool:
+        """Have the caller handed over; False when nobody talks, or the agent is parting or handing over already."""
+        return (
+            self._talking is not None
+            and self._talking.may_hand_over()
+            and not self._outcome.over
+            and self._inbox.offer(TransferOrdered(order))
+        )
 
     def result(self) -> ConversationEnd:
         """What it has come to so far."""
@@ -107,6 +117,7 @@ class Conversation:
         talk = Talk(call, self._engines, leader, self._texts, mouth, self._ledger, self._inbox, tasks, self._outcome)
         try:
             await talk.begin()
+            self._talking = talk
             await self._loop(talk)
         finally:
             await talk.put_down()
@@ -148,6 +159,10 @@ class Conversation:
                 await talk.finished(at)
             case Written(reply):
                 await talk.written(reply)
+            case TransferOrdered(order):
+                await talk.ordered(order)
+            case TransferOver(outcome):
+                await talk.transfer_over(outcome)
             case MediaTimeout():
                 talk.end(EndedReason.MEDIA_TIMEOUT)
             case MediaFailed(_, reason):

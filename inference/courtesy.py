@@ -22,6 +22,9 @@ class Courtesies:
     leave_message: str
     call_again: str
     message_thanks: str
+    one_moment: str
+    nobody_reached: str
+    call_from: str
 
 
 _ENGLISH = Courtesies(
@@ -38,6 +41,9 @@ _ENGLISH = Courtesies(
     leave_message="I am sorry, I cannot help you right now. Please leave a message after the tone.",
     call_again="I am sorry, I cannot help you right now. Please call again later. Goodbye.",
     message_thanks="Thank you for your message. Goodbye.",
+    one_moment="One moment please, I will connect you.",
+    nobody_reached="I am sorry, I could not reach anybody.",
+    call_from="This is a call from {caller}.",
 )
 _TABLE = {
     "en": _ENGLISH,
@@ -55,6 +61,9 @@ _TABLE = {
         leave_message="Es tut mir leid, ich kann Ihnen gerade nicht helfen. Bitte sprechen Sie nach dem Ton.",
         call_again="Es tut mir leid, ich kann Ihnen gerade nicht helfen. Bitte rufen Sie später noch einmal an. Auf Wiederhören.",
         message_thanks="Vielen Dank für Ihre Nachricht. Auf Wiederhören.",
+        one_moment="Einen Moment bitte, ich verbinde Sie.",
+        nobody_reached="Es tut mir leid, ich konnte niemanden erreichen.",
+        call_from="Ein Anruf von {caller}.",
     ),
     "fr": Courtesies(
         still_there="Vous êtes toujours là ?",
@@ -70,6 +79,9 @@ _TABLE = {
         leave_message="Je suis désolé, je ne peux pas vous aider maintenant. Veuillez laisser un message après le signal.",
         call_again="Je suis désolé, je ne peux pas vous aider maintenant. Veuillez rappeler plus tard. Au revoir.",
         message_thanks="Merci pour votre message. Au revoir.",
+        one_moment="Un instant s'il vous plaît, je vous mets en relation.",
+        nobody_reached="Je suis désolé, je n'ai pu joindre personne.",
+        call_from="Un appel de {caller}.",
     ),
     "es": Courtesies(
         still_there="¿Sigue ahí?",
@@ -85,6 +97,9 @@ _TABLE = {
         leave_message="Lo siento, ahora no puedo ayudarle. Por favor, deje un mensaje después de la señal.",
         call_again="Lo siento, ahora no puedo ayudarle. Por favor, llame más tarde. Adiós.",
         message_thanks="Gracias por su mensaje. Adiós.",
+        one_moment="Un momento, por favor, le paso.",
+        nobody_reached="Lo siento, no he podido localizar a nadie.",
+        call_from="Una llamada de {caller}.",
     ),
 }
 

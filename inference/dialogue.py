@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from inference.keypad import KeysWanted
 from inference.stt.base import SttHints
 from inference.turns import Hypothesis
+from sipserver.protocols import TransferOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,20 @@ class Heard:
     keyed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class TransferWish:
+    """The agent wants to hand the caller over to the target of this label; `briefing` is for whoever answers."""
+
+    label: str
+    briefing: str | None = None
+
+
 class Answer(Protocol):
-    """What the agent says now, in pieces. `ends` is true at last when the call is over after it."""
+    """What the agent says now, in pieces. `ends` is true at last when the call is over after it; `transfer` says, at last, to whom
+    the caller is handed over after it."""
 
     ends: bool
+    transfer: TransferWish | None
 
     def pieces(self) -> AsyncIterator[str]:
         """The text, as it is written. Raises LlmUnavailable."""
@@ -45,6 +56,7 @@ class Said:
 
     text: str
     ends: bool = False
+    transfer: TransferWish | None = None
 
     async def pieces(self) -> AsyncIterator[str]:
         """The text, in one piece."""
@@ -82,6 +94,9 @@ class Dialogue(Protocol):
 
     def answer(self, heard: Heard) -> Answer:
         """What to say to a turn of the caller's."""
+
+    def returned(self, outcome: TransferOutcome) -> Answer:
+        """The transfer that it wished, or that somebody ordered, came to nothing: what to say to the caller who is back."""
 
     def caller_said(self, text: str) -> None:
         """For the dialogue's memory: a turn that is certain."""

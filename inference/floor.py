@@ -28,6 +28,8 @@ class Floor:
         report: Callable[[Written], Awaitable[None]],
     ) -> None:
         self.reply: Reply | None = None
+        self.away = False
+        """The caller is being handed over: what they say pauses nothing."""
         self._media = media
         self._mouth = mouth
         self._ledger = ledger
@@ -54,7 +56,7 @@ class Floor:
 
     def protect(self) -> None:
         """Let the tick pause the agent only where the agent may be interrupted, and not for ever for nothing."""
-        pausable = self.reply is None or self.reply.may_be_paused()
+        pausable = not self.away and (self.reply is None or self.reply.may_be_paused())
         if pausable != self._pausable:
             self._pausable = pausable
             settings = self._settings

@@ -10,6 +10,7 @@ from typing import Any
 from inference.listener import Deaf, Partial, Recognised
 from inference.reply import Written
 from media.frames import LINE_RATE, CallMedia, MediaEvent
+from sipserver.protocols import TransferOrder, TransferOutcome
 
 _WAITING = 256
 
@@ -24,7 +25,21 @@ class MediaOver:
     """The media plane has no more events: the call was closed."""
 
 
-Happening = MediaEvent | Partial | Recognised | Deaf | Written | Tick | MediaOver
+@dataclass(frozen=True, slots=True)
+class TransferOrdered:
+    """Somebody ordered the caller to be handed over."""
+
+    order: TransferOrder
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOver:
+    """What a transfer came to."""
+
+    outcome: TransferOutcome
+
+
+Happening = MediaEvent | Partial | Recognised | Deaf | Written | Tick | MediaOver | TransferOrdered | TransferOver
 
 
 class Inbox:
@@ -37,6 +52,13 @@ class Inbox:
     async def put(self, happening: Happening) -> None:
         """Report something."""
         await self._queue.put(happening)
+
+    def offer(self, happening: Happening) -> bool:
+        """Report something at once; False when the line is full."""
+        if self._queue.full():
+            return False
+        self._queue.put_nowait(happening)
+        return True
 
     async def listen(self) -> None:
         """Take in the events of the media plane until there are no more."""

@@ -20,7 +20,7 @@ def dialogue_of(call: LiveCall, engines: Engines, texts: Texts, clock: Callable[
     zone = zone_of(agent.timezone)
     mind = None if call.not_ready else engines.mind(agent)
     if mind == "script" and agent.script is not None:
-        script = read_script(agent.script)
+        script = read_script(agent.script, [target.label for target in agent.transfer_targets])
         return ScriptDialogue(
             script, texts.variables, lambda: clock().astimezone(zone), texts.note_missing, agent.language
         )

@@ -44,8 +44,9 @@ class Reply:
     pauses: int = 0
 
     def may_be_interrupted(self) -> bool:
-        """A farewell is heard to its end."""
-        return self.terms.interruptible and self.terms.ending is None and not self.answer.ends
+        """A farewell is heard to its end, and so is what is said before the caller is handed over."""
+        last = self.answer.ends or self.answer.transfer is not None
+        return self.terms.interruptible and self.terms.ending is None and not last
 
     def may_be_paused(self) -> bool:
         """Speech pauses it, before there are words."""

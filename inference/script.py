@@ -2,6 +2,7 @@
 
     {"start": step, "steps": {name: step …}, "anywhere": [answer …]}
     step   = {"say", "listen": [answer …], "else": {"say", "times", "go"}}  |  {"say", "end": true}
+           | {"say", "transfer": label, "briefing", "failed": step}
     answer = {"hear": [phrase …], "set": {…}, "go": step}
            | {"dtmf": "1", "set": {…}, "go": step}
            | {"dtmf": "<digits:name>", "length": 4, "set": {…}, "go": step}
@@ -10,6 +11,9 @@ The last form collects keys: `#` ends the number, `*` starts it over, and so doe
 given), or 3 s after the last key. What was keyed in is captured as `name`, like spoken digits. A step that collects cannot
 also wait for single keys that are digits, nor for `*` or `#`: they would mean two things.
 
+`transfer` names one of the agent's transfer targets by its label. When the transfer comes to nothing the script goes on with
+`failed`, and `{{transfer_failed}}` says why (`busy`, `no_answer` …); without `failed` the call ends politely.
+
 Without `else`, a step that did not understand says so and repeats its question. After `times` such answers (2 unless it says
 otherwise) it goes to `go`; without one the call ends politely.
 """
@@ -17,7 +21,7 @@ otherwise) it goes to `go`; without one the call ends politely.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +35,7 @@ _MAX_STEPS = 200
 _MAX_ANSWERS = 50
 _MAX_PHRASES = 100
 _MAX_SAY = 2000
+_STEP_KEYS = ("say", "listen", "else", "end", "transfer", "briefing", "failed")
 _COLLECT = re.compile(r"<\s*digits\s*:\s*([A-Za-z_][A-Za-z0-9_]*)\s*>")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -65,13 +70,16 @@ class Otherwise:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: it says something, then listens or ends the call."""
+    """One step: it says something, then listens, ends the call, or hands the caller over (`transfer` is the target's label)."""
 
     name: str
     say: str = ""
     listen: tuple[Answer, ...] = ()
     otherwise: Otherwise = Otherwise()
     end: bool = False
+    transfer: str | None = None
+    briefing: str = ""
+    failed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +108,12 @@ class ScriptError(ValueError):
         self.problems = tuple(problems)
 
 
-def read_script(given: Mapping[str, Any]) -> Script:
-    """The script of a JSON object. Raises ScriptError with every problem that was found."""
-    reader = _Reader()
+def read_script(given: Mapping[str, Any], labels: Collection[str] | None = None) -> Script:
+    """The script of a JSON object. Raises ScriptError with every problem that was found.
+
+    `labels` are those of the agent's transfer targets; None where the script is read without its agent.
+    """
+    reader = _Reader(labels)
     script = reader.script(given)
     if not reader.problems:
         reader.check_ways(script)
@@ -124,8 +135,9 @@ def phrase_places(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 class _Reader:
     """Reads one script; whatever is wrong goes to `problems` and a harmless value takes its place."""
 
-    def __init__(self) -> None:
+    def __init__(self, labels: Collection[str] | None) -> None:
         self.problems: list[ScriptProblem] = []
+        self._labels = labels
 
     def script(self, given: Mapping[str, Any]) -> Script:
         self._known(given, "script", ("start", "steps", "anywhere"), prefix="")
@@ -150,11 +162,10 @@ class _Reader:
         step = self._object(given, where)
         if not _NAME.fullmatch(name):
             self._wrong(where, "a step's name is letters, digits and underscores, and begins with a letter")
-        self._known(step, "step", ("say", "listen", "else", "end", "transfer"), prefix=where)
-        if step.get("transfer") is not None:
-            self._wrong(f"{where}.transfer", "calls cannot be transferred yet")
-        elif bool(step.get("listen")) == (step.get("end") is True):
-            self._wrong(where, "a step either listens or ends the call (`listen` or `end`)")
+        self._known(step, "step", _STEP_KEYS, prefix=where)
+        ways = [bool(step.get("listen")), step.get("end") is True, step.get("transfer") is not None]
+        if ways.count(True) != 1:
+            self._wrong(where, "a step either listens, ends the call or hands it over (`listen`, `end` or `transfer`)")
         if not isinstance(step.get("end", False), bool):
             self._wrong(f"{where}.end", "must be true or false")
         listen = self._answers(step.get("listen"), f"{where}.listen")
@@ -165,7 +176,22 @@ class _Reader:
             listen=listen,
             otherwise=self._otherwise(step.get("else"), f"{where}.else"),
             end=step.get("end") is True,
+            transfer=self._transfer(step, where),
+            briefing=self._text(step, "briefing", where),
+            failed=self._text(step, "failed", where) or None,
         )
+
+    def _transfer(self, step: Mapping[str, Any], where: str) -> str | None:
+        label = self._text(step, "transfer", where) or None
+        if label is not None and self._labels is not None and label not in self._labels:
+            known = ", ".join(sorted(self._labels)) or "none"
+            self._wrong(f"{where}.transfer", f"the agent has no transfer target {label!r} (its labels: {known})")
+        if step.get("transfer") == "":
+            self._wrong(f"{where}.transfer", "must be the label of one of the agent's transfer targets")
+        for key in ("briefing", "failed"):
+            if step.get("transfer") is None and step.get(key) is not None:
+                self._wrong(f"{where}.{key}", "goes with `transfer`")
+        return label
 
     def _otherwise(self, given: Any, where: str) -> Otherwise:
         if given is None:
@@ -288,6 +314,8 @@ def _goes(script: Script) -> Iterator[tuple[str, str]]:
             yield f"steps.{name}.listen.{index}.go", answer.go
         if step.otherwise.go:
             yield f"steps.{name}.else.go", step.otherwise.go
+        if step.failed:
+            yield f"steps.{name}.failed", step.failed
 
 
 def _reachable(script: Script) -> set[str]:
@@ -299,6 +327,7 @@ def _reachable(script: Script) -> set[str]:
         if step is None or name in found:
             continue
         found.add(name)
+        ahead += [step.failed] if step.failed else []
         if step.listen:
             ahead += [answer.go for answer in script.answers(step)]
             ahead += [step.otherwise.go] if step.otherwise.go else []

@@ -18,7 +18,7 @@ import numpy as np
 from inference.llm.base import LlmUnavailable
 from inference.phrases import sentences
 from inference.tts.base import TtsChunk, TtsEngine, TtsUnavailable
-from media.frames import LINE_RATE, LINE_SAMPLES, CallMedia, Pcm
+from media.frames import FRAME_MS, LINE_RATE, LINE_SAMPLES, CallMedia, Pcm
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -82,6 +82,14 @@ class Mouth:
     def all_played(self) -> bool:
         """Whether everything queued has left."""
         return self.media.played() >= self.next_frame()
+
+    async def until_played(self) -> None:
+        """Until everything queued has left. For media whose events somebody else reads, who cancels this when it is over."""
+        while True:
+            left = self.next_frame() - self.media.played()
+            if left <= 0:
+                return
+            await asyncio.sleep(left * FRAME_MS / 1000)
 
     def next_mark(self) -> int:
         """A mark that was never used on this call."""

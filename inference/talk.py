@@ -13,6 +13,7 @@ from inference.courtesy import courtesies
 from inference.dialogue import Answer, Dialogue, Heard, Said
 from inference.engines import Engines
 from inference.floor import Floor
+from inference.handover import HandingOver
 from inference.happenings import Inbox, Tasks
 from inference.keypad import Keypad
 from inference.ledger import Ledger, Part
@@ -27,7 +28,7 @@ from inference.speculation import Speculation
 from inference.stt.base import SttEvent, SttUnavailable
 from inference.turns import EmbeddedJudge, TurnOver, Turns
 from media.frames import LINE_RATE, MarkPlayed
-from sipserver.protocols import EndedReason, LiveCall, Utterance
+from sipserver.protocols import EndedReason, LiveCall, TransferOrder, TransferOutcome, Utterance
 
 _MS = LINE_RATE // 1000
 NOISE = 250 * _MS
@@ -65,6 +66,8 @@ class Talk:
         self.speculation = Speculation(self.floor)
         self.keypad = Keypad()
         self.silence = Silence(agent.silence)
+        self.handing = HandingOver(call, engines, ledger, inbox, tasks)
+        self._limit = call.media.position() + agent.max_call_seconds * LINE_RATE
         self._agent = agent
         self._media = call.media
         self._texts = texts
@@ -82,9 +85,10 @@ class Talk:
 
     def due(self) -> int:
         """The position at which the loop has something to decide, if nothing happens before."""
-        limit = self._agent.max_call_seconds * LINE_RATE
+        if self.handing.away:
+            return self._media.position() + LINE_RATE
         due = [self.turns.next_timer(), self.keypad.next_timer(), self.silence.next_timer()]
-        due.append(limit if self._parting else limit - FAREWELL)
+        due.append(self._limit if self._parting else self._limit - FAREWELL)
         due.append(self._first_at if self.caller.quiet() else None)
         return min(at for at in due if at is not None)
 
@@ -126,10 +130,11 @@ class Talk:
 
     async def keep_time(self, now: int) -> None:
         """What follows from the time alone: the limit of the call, the first message, silence."""
-        limit = self._agent.max_call_seconds * LINE_RATE
-        if now >= limit:
+        if self.handing.away:
+            return
+        if now >= self._limit:
             self.end(EndedReason.MAX_DURATION)
-        elif now >= limit - FAREWELL and not self._parting:
+        elif now >= self._limit - FAREWELL and not self._parting:
             await self._part(self._polite.time_is_up, EndedReason.MAX_DURATION)
         elif self._first_at is not None and now >= self._first_at and self.caller.quiet():
             self._open()
@@ -151,7 +156,7 @@ class Talk:
     def caller_speaks(self, at: int) -> None:
         """The caller begins to speak, or goes on. What the agent has not begun to say waits."""
         self.caller.shown(at, on=True)
-        if self._parting:
+        if self._parting or self.handing.away:
             return
         self.silence.broken()
         self.floor.hold()
@@ -258,7 +263,7 @@ class Talk:
         """A key interrupts like words do, when it means anything."""
         self._ledger.show("digit", {"digit": digit, "atMs": at // _MS})
         reply = self.floor.reply
-        if self._parting or (reply is not None and not reply.may_be_interrupted()):
+        if self._parting or self.handing.away or (reply is not None and not reply.may_be_interrupted()):
             return
         self.silence.broken()
         wanted = self.leader.keys()
@@ -330,10 +335,44 @@ class Talk:
             await self._fail(*self._trouble)
         elif (ending := reply.ending()) is not None:
             self.end(ending)
+        elif (wish := reply.answer.transfer) is not None:
+            self._hand_over(self.handing.order(wish.label, wish.briefing))
         elif reply.terms.then is not None:
             reply.terms.then()
         elif self.caller.quiet():
             self.silence.begin(at)
+
+    # -- handing the caller over ------------------------------------------------------------------------------------------
+
+    def may_hand_over(self) -> bool:
+        """Whether an order to transfer the caller would be carried out."""
+        return self.handing.possible() and not self._parting
+
+    async def ordered(self, order: TransferOrder) -> None:
+        """Somebody ordered it: whatever is being said, the agent lets go."""
+        if self.may_hand_over():
+            await self._give_up_floor()
+            self._hand_over(order)
+
+    def _hand_over(self, order: TransferOrder | None) -> None:
+        self.caller.drop()
+        self.speculation.forget()
+        self.silence.broken()
+        self.floor.away, self._first_at, self._opened = True, None, True
+        self.floor.protect()
+        if message := self.handing.begin(order, self.leader.captured):
+            self._say(Said(self._texts.render(message)), Terms(interruptible=False, then=self.handing.quiet))
+
+    async def transfer_over(self, outcome: TransferOutcome) -> None:
+        """Somebody else has the caller; or nobody has, and the agent goes on."""
+        self._limit += self.handing.back()
+        if outcome.failure is None:
+            self.end(EndedReason.TRANSFERRED)
+            return
+        await self._mouth.stop()
+        self.floor.away = False
+        self._say(self.leader.returned(outcome))
+        await self._learn()
 
     # -- the end ----------------------------------------------------------------------------------------------------------
 

@@ -10,8 +10,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from inference.dialogue import TransferWish
 from inference.llm.base import ToolCall, ToolSpec
 from sipserver.protocols import Agent
+
+MAX_BRIEFING = 2000
 
 
 class ToolFailed(Exception):
@@ -20,11 +23,13 @@ class ToolFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool came to: `content` for the model, `say` for the caller. `ends_call`: the agent hangs up afterwards."""
+    """What a tool came to: `content` for the model, `say` for the caller. `ends_call`: the agent hangs up afterwards; `transfer`: it
+    hands the caller over."""
 
     content: str
     say: str = ""
     ends_call: bool = False
+    transfer: TransferWish | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +64,55 @@ END_CALL = Tool(
 )
 
 
+def transfer_tool(agent: Agent) -> Tool:
+    """Hands the caller over to one of the agent's targets. The model chooses among their labels, and never sees a number."""
+    labels = [target.label for target in agent.transfer_targets]
+
+    async def run(arguments: Mapping[str, Any]) -> ToolResult:
+        label, briefing = arguments.get("target"), arguments.get("briefing")
+        if label not in labels:
+            raise ToolFailed(f"target must be one of: {', '.join(labels)}.")
+        wish = TransferWish(label, briefing.strip()[:MAX_BRIEFING] or None if isinstance(briefing, str) else None)
+        return ToolResult("The call is being transferred.", transfer=wish)
+
+    return Tool(
+        ToolSpec(
+            name="transfer_call",
+            description=f"Hand the caller over to somebody else. {_who(agent)} Before you use it, tell the caller in one sentence "
+            "that you are going to connect them. You are told when nobody could be reached.",
+            parameters={
+                "type": "object",
+                "properties": {
+                    "target": {"type": "string", "enum": labels, "description": "Whom to hand the caller over to."},
+                    "briefing": {
+                        "type": "string",
+                        "description": "One or two sentences for whoever answers: who is calling, and what about.",
+                    },
+                },
+                "required": ["target"],
+                "additionalProperties": False,
+            },
+        ),
+        run,
+    )
+
+
+def _who(agent: Agent) -> str:
+    """The targets as the model is told of them."""
+    told = [
+        f"{target.label} ({target.description})" if target.description else target.label
+        for target in agent.transfer_targets
+    ]
+    return f"Targets: {'; '.join(told)}."
+
+
 def tools_of(agent: Agent) -> dict[str, Tool]:
     """The tools of an agent, by name."""
-    return {tool.spec.name: tool for tool in ([END_CALL] if agent.allow_end_call else [])}
+    tools = [
+        *([END_CALL] if agent.allow_end_call else []),
+        *([transfer_tool(agent)] if agent.transfer_targets else []),
+    ]
+    return {tool.spec.name: tool for tool in tools}
 
 
 async def run_tool(tools: Mapping[str, Tool], call: ToolCall) -> ToolResult:

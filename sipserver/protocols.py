@@ -9,7 +9,7 @@ Ids are UUID texts. Times are microseconds since the epoch, UTC. Positions are t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
@@ -60,6 +60,37 @@ class EndedReason(StrEnum):
     ERROR = "error"
 
 
+class TransferMode(StrEnum):
+    """How a caller is handed over; the values are the contract's `transferType`."""
+
+    COLD = "cold"
+    WARM = "warm"
+    WARM_BRIEFING = "warm_briefing"
+    AGENT = "agent"
+
+
+class TransferStatus(StrEnum):
+    """How far a transfer is (CONTRACT, `transferStatus`); the last three are final."""
+
+    INITIATED = "initiated"
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class TransferFailure(StrEnum):
+    """Why a transfer came to nothing, so that the caller is with the agent again."""
+
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    REJECTED = "rejected"
+    UNAVAILABLE = "unavailable"
+    REFER_REFUSED = "refer_refused"
+    NOT_ALLOWED = "not_allowed"
+
+
 # -- what a call is made with -------------------------------------------------------------------------------------------
 
 
@@ -108,6 +139,26 @@ class ExtractionField:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferTarget:
+    """To whom an agent may hand a caller over: exactly one of a number (E.164), a SIP URI and another agent.
+
+    Scripts and language models name it by its `label`, never by a number.
+    """
+
+    label: str
+    mode: TransferMode
+    number: str | None = None
+    sip_uri: str | None = None
+    agent_id: str | None = None
+    description: str = ""
+
+    @property
+    def to(self) -> str | None:
+        """What is dialled; None for an agent."""
+        return self.number or self.sip_uri
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
     """An agent as it was when the call began. `script` is the contract's object, already checked."""
 
@@ -136,6 +187,14 @@ class Agent:
     silence: SilenceSettings = SilenceSettings()
     recording: RecordingSettings = RecordingSettings()
     timezone: str | None = None
+    transfer_targets: tuple[TransferTarget, ...] = ()
+    hold_message: str | None = None
+    hold_music_url: str | None = None
+    transfer_max_seconds: int = 14_400
+
+    def transfer_target(self, label: str) -> TransferTarget | None:
+        """The target of this label, if the agent has it."""
+        return next((target for target in self.transfer_targets if target.label == label), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +356,8 @@ class LiveEvent:
     """Something to show while a call runs (`/v1/calls/{id}/events`, `antiphon calls tail`); nothing depends on it.
 
     kind: `status`, `sip` (a message of the ladder: direction, summary), `speech` (who: user or agent, on: bool),
-    `partial` (text), `utterance` (role, text, interrupted), `digit`, `barge_in`, `turn` (latencyMs), `latency`, `problem`.
+    `partial` (text), `utterance` (role, text, interrupted), `digit`, `barge_in`, `turn` (latencyMs), `latency`,
+    `transfer` (transferType, transferStatus, label, failureReason), `problem`.
     """
 
     kind: str
@@ -332,6 +392,27 @@ class CallEnd:
     sip_call_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TransferRecord:
+    """A transfer of a call as it stands: written again, under the same `id`, whenever it has come further.
+
+    `to` is whom we dialled, None for an agent. `started_at` is the answer of a leg of our own, None where there is none.
+    `transcript` is what was said to whoever answered, in milliseconds of their leg.
+    """
+
+    id: str
+    mode: TransferMode
+    status: TransferStatus
+    label: str
+    to: str | None
+    created_at: int
+    started_at: int | None = None
+    ended_at: int | None = None
+    failure: TransferFailure | None = None
+    sip_code: int | None = None
+    transcript: tuple[Utterance, ...] = ()
+
+
 class CallLog(Protocol):
     """Who keeps the calls. Every write is durable when it returns; a call that is final stays as it is."""
 
@@ -352,6 +433,9 @@ class CallLog(Protocol):
 
     async def problem(self, call_id: str, problem: Problem) -> None:
         """Append to the call's problems."""
+
+    async def transfer(self, call_id: str, record: TransferRecord) -> None:
+        """Keep how a transfer stands. What is open when the call ends is closed with it."""
 
     async def ended(self, call_id: str, end: CallEnd) -> None:
         """Make the call final, and queue analysis and webhook in the same transaction."""
@@ -387,6 +471,61 @@ class HoldMusicLibrary(Protocol):
         """
 
 
+# -- transfers ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOrder:
+    """A caller is to be handed over to this target. `briefing`: what a human is told first, None where nothing was given."""
+
+    target: TransferTarget
+    briefing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOutcome:
+    """What a transfer came to. `failure` None: the caller is with somebody else now; `sip_code` is the answer that said no."""
+
+    failure: TransferFailure | None = None
+    sip_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What a conversation gives to a transfer besides its order.
+
+    `quiet` returns when the agent has said to the caller what it had to say: then hold music may begin. `brief` speaks the briefing
+    to whoever answered, on their media, and returns what was said.
+    """
+
+    order: TransferOrder
+    quiet: Callable[[], Awaitable[None]]
+    brief: Callable[[CallMedia], Awaitable[Sequence[Utterance]]]
+
+
+Transfer = Callable[[Handover], Awaitable[TransferOutcome]]
+"""Hands the caller of a call over. With a failure the caller is the conversation's again; without one the conversation is over and
+returns with `EndedReason.TRANSFERRED`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """An agent to whom a call can be handed over; `not_ready` as in `Route`."""
+
+    agent: Agent
+    not_ready: tuple[str, ...] = ()
+
+
+class TransferDesk(Protocol):
+    """Who may be called to take a caller over."""
+
+    def refusal(self, to: str, from_number: str) -> str | None:
+        """Why this number must not be dialled from that one (the dialling policy), a sentence; None when it may."""
+
+    async def colleague(self, agent_id: str, organization_id: str) -> Colleague | None:
+        """Another agent of the organization that takes calls; None when there is none of this id."""
+
+
 # -- who talks ----------------------------------------------------------------------------------------------------------
 
 
@@ -402,6 +541,7 @@ class LiveCall:
     variables: Variables
     media: CallMedia
     not_ready: tuple[str, ...] = ()
+    transfer: Transfer | None = None
 
 
 class Conversation(Protocol):
@@ -413,6 +553,9 @@ class Conversation(Protocol):
         When it is cancelled (the peer's BYE, a failed media process) it puts down what was heard so far and raises
         CancelledError; `result` then tells what it had come to.
         """
+
+    def hand_over(self, order: TransferOrder) -> bool:
+        """Somebody ordered the caller to be handed over: the agent lets go and does it. False if it cannot now."""
 
     def result(self) -> ConversationEnd:
         """What the conversation has come to so far; also after `run` was cancelled. `reason` None if undecided."""
@@ -437,6 +580,9 @@ class Dialler(Protocol):
     async def hang_up(self, call_id: str) -> bool:
         """End a live call (BYE, or CANCEL while it rings) as `agent_ended` / `canceled`. False if it is not live here."""
 
+    async def transfer(self, call_id: str, order: TransferOrder) -> bool:
+        """Have a live call handed over. False if it is not here, not answered, or not with an agent that can do it now."""
+
     def capacity(self) -> int:
         """How many more calls this node would take now; 0 when draining or full."""
 
@@ -452,8 +598,11 @@ class ScriptProblem:
 class AgentChecks(Protocol):
     """Whether an agent can serve a call with the engines of this installation."""
 
-    async def script(self, script: Mapping[str, Any]) -> Sequence[ScriptProblem]:
-        """Every problem of a script: shape, unknown or unreachable steps, unparsable phrases, words that cannot be pronounced."""
+    async def script(self, script: Mapping[str, Any], labels: Collection[str] = ()) -> Sequence[ScriptProblem]:
+        """Every problem of a script: shape, unknown or unreachable steps, unparsable phrases, words that cannot be pronounced.
+
+        `labels` are those of the agent's transfer targets; a step that transfers to anybody else is a problem.
+        """
 
     async def readiness(self, agent: Agent) -> Sequence[str]:
         """Why the agent cannot serve now, a sentence each; empty when it is ready."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from control_api.context import Context, Page
 from control_api.errors import conflict, invalid, not_found
 from control_api.models.agent import Agent, AgentCreate, AgentSettings, AgentUpdate, Readiness
 from control_api.models.base import MASK, PageQuery, iso
+from control_api.models.transfer import Target
 from control_api.profiles import agent_of
 from control_api.services import Services
 from control_api.store import agents, calls, phone_numbers
@@ -27,9 +28,12 @@ async def create_agent(context: Context, body: AgentCreate) -> Agent:
     services = context.services
     now = services.now()
     given = body.given()
-    settings = {**_settings(AgentSettings()), **await _checked(services, body, given)}
+    agent_id = body.id or str(uuid.uuid4())
+    changes = await _checked(services, body, given)
+    settings = {**_settings(AgentSettings()), **changes}
+    await check_transfers(context, agent_id, settings, changes)
     row = AgentRow(
-        id=body.id or str(uuid.uuid4()),
+        id=agent_id,
         organization_id=context.organization_id,
         settings=settings,
         webhook_secret=_secret(services, None, given),
@@ -57,18 +61,15 @@ async def list_agents(context: Context, query: PageQuery) -> Page[Agent]:
 
 
 async def get_agent(context: Context, agent_id: str) -> Agent:
-    row = await context.services.store.read(
-        lambda connection: agents.get(connection, context.organization_id, agent_id)
-    )
-    if row is None:
-        raise not_found("agent")
-    return await resource(context.services, row)
+    return await resource(context.services, await find_agent(context, agent_id))
 
 
 async def update_agent(context: Context, body: AgentUpdate, agent_id: str) -> Agent:
     services = context.services
     given = body.given()
     changes = await _checked(services, body, given)
+    before = await find_agent(context, agent_id)
+    await check_transfers(context, agent_id, {**before.settings, **changes}, changes)
     now = services.now()
 
     async def write(connection: AsyncConnection) -> AgentRow:
@@ -102,6 +103,40 @@ async def delete_agent(context: Context, agent_id: str) -> None:
     await context.services.directory.refresh()
 
 
+async def find_agent(context: Context, agent_id: str) -> AgentRow:
+    """The agent, if the key's organization has it. Raises ApiError 404."""
+    organization_id = context.organization_id
+    row = await context.services.store.read(lambda connection: agents.get(connection, organization_id, agent_id))
+    if row is None:
+        raise not_found("agent")
+    return row
+
+
+async def check_transfers(
+    context: Context, agent_id: str, settings: Mapping[str, Any], changes: Collection[str]
+) -> None:
+    """Whether the agents among the targets exist, and the script as it would be names none that is missing. Raises ApiError 400."""
+    if not {"transferTargets", "script"} & set(changes):
+        return
+    targets = [Target.model_validate(target) for target in settings.get("transferTargets", ())]
+    problems = [
+        (f"transferTargets.{index}.targetAgentId", "There is no other agent with this id.")
+        for index, target in enumerate(targets)
+        if target.target_agent_id is not None and not _is_colleague(context, agent_id, target.target_agent_id)
+    ]
+    script = settings.get("script")
+    if script is not None:
+        found = await context.services.checks.script(script, [target.name for target in targets])
+        problems += [(f"script.{problem.where}" if problem.where else "script", problem.message) for problem in found]
+    if problems:
+        raise invalid(*problems)
+
+
+def _is_colleague(context: Context, agent_id: str, other: str) -> bool:
+    agent = context.services.directory.agent(other)
+    return agent is not None and agent.organization_id == context.organization_id and agent.id != agent_id
+
+
 async def resource(services: Services, row: AgentRow) -> Agent:
     """The agent as it is read, with its readiness at this moment."""
     problems = list(await services.checks.readiness(agent_of(row)))
@@ -112,7 +147,6 @@ async def resource(services: Services, row: AgentRow) -> Agent:
             "id": row.id,
             "organizationId": row.organization_id,
             "toolIds": [],
-            "transferTargets": [],
             "createdAt": iso(row.created_at),
             "updatedAt": iso(row.updated_at),
             "readiness": Readiness(ok=not problems, problems=problems),
@@ -129,9 +163,6 @@ async def _checked(services: Services, body: AgentCreate | AgentUpdate, given: M
     refusal = services.check_url(url) if url is not None else None
     if refusal is not None:
         problems.append(("postCallWebhookUrl", refusal))
-    if body.script is not None:
-        found = await services.checks.script(body.script)
-        problems += [(f"script.{problem.where}" if problem.where else "script", problem.message) for problem in found]
     if problems:
         raise invalid(*problems)
     return changes

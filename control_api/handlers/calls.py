@@ -8,14 +8,15 @@ import uuid
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from control_api.call_view import call_item, call_resource, is_over, transcript_items
+from control_api.call_view import call_item, call_resource, is_over
 from control_api.context import Context, Page
 from control_api.errors import busy, conflict, invalid, not_found
 from control_api.models.base import micros
 from control_api.models.call import Call, CallCreate, CallItem, CallQuery, Transcript
 from control_api.services import DAY, SECOND, Services
-from control_api.store import calls, outbox, phone_numbers, transcripts
+from control_api.store import calls, outbox, phone_numbers, transcripts, transfers
 from control_api.store.calls import CallFilter, CallRow
+from control_api.transfer_view import transcript_items
 from sipserver.protocols import Trunk
 
 RETRY_AFTER = 10
@@ -28,7 +29,7 @@ async def create_call(context: Context, body: CallCreate) -> Call:
     services = context.services
     _refuse_unavailable(body)
     row = await _new_call(context, body)
-    call = call_resource(row, (), (), services.links)
+    call = call_resource(row, (), (), (), services.links)
 
     async def write(connection: AsyncConnection) -> None:
         await context.keep(connection, call)
@@ -59,8 +60,9 @@ async def list_calls(context: Context, query: CallQuery) -> Page[CallItem]:
     async def read(connection: AsyncConnection) -> Page[CallItem]:
         rows, total = await calls.list_page(connection, context.organization_id, wanted, query.limit, query.offset)
         problems = await transcripts.problems_of_calls(connection, [row.id for row in rows])
+        handed_over = await transfers.of_calls(connection, [row.id for row in rows])
         links = context.services.links
-        items = [call_item(row, problems.get(row.id, ()), links) for row in rows]
+        items = [call_item(row, problems.get(row.id, ()), handed_over.get(row.id, ()), links) for row in rows]
         return Page(items, total, query.limit, query.offset)
 
     return await context.services.store.read(read)
@@ -71,7 +73,8 @@ async def get_call(context: Context, call_id: str) -> Call:
         row = await find_call(connection, context, call_id)
         spoken = await transcripts.of_call(connection, row.id)
         problems = await transcripts.problems_of(connection, row.id)
-        return call_resource(row, spoken, problems, context.services.links)
+        handed_over = await transfers.of_call(connection, row.id)
+        return call_resource(row, spoken, problems, handed_over, context.services.links)
 
     return await context.services.store.read(read)
 

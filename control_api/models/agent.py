@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, AliasChoices, Field, model_validator
 
 from control_api.models.base import Body, Id, JsonObject, Resource, Time
+from control_api.models.transfer import Targets
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Milliseconds2000 = Annotated[int, Field(ge=0, le=2000)]
@@ -100,7 +101,9 @@ class AgentSettings(Body):
     background_sound_id: Id | None = None
     background_sound_volume: Probability = 0.15
     hold_message: Annotated[str | None, Field(max_length=500)] = None
-    hold_music_url: Annotated[str | None, Field(max_length=500)] = None
+    hold_music_url: Annotated[str | None, Field(max_length=500, json_schema_extra={"format": "uri"})] = None
+    transfer_max_seconds: Annotated[int, Field(ge=60, le=86_400)] = 14_400
+    transfer_targets: Annotated[Targets, Field(default_factory=list)]
     script: JsonObject | None = None
     disclosure: Annotated[str | None, Field(max_length=1000)] = None
     silence: Silence = Silence()
@@ -109,7 +112,7 @@ class AgentSettings(Body):
     timezone: Annotated[str, AfterValidator(_zone)] | None = None
 
 
-READ_ONLY = frozenset({"id", "organizationId", "transferTargets", "createdAt", "updatedAt", "readiness"})
+READ_ONLY = frozenset({"id", "organizationId", "createdAt", "updatedAt", "readiness"})
 
 
 class AgentCreate(AgentSettings):
@@ -141,7 +144,6 @@ class Agent(AgentSettings):
     id: Id
     organization_id: Id
     tool_ids: list[Id]
-    transfer_targets: list[JsonObject]
     created_at: Time
     updated_at: Time
     readiness: Readiness

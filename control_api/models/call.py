@@ -73,6 +73,24 @@ class Latency(Resource):
     turn_p95_ms: Annotated[int, Field(alias="turnP95Ms")]
 
 
+class TransferCall(Resource):
+    """A transfer of a call: how it was done, and the leg to whoever was to take the caller over."""
+
+    id: Id
+    transfer_type: Literal["cold", "warm", "warm_briefing", "agent"]
+    transfer_status: Literal["initiated", "ringing", "answered", "completed", "failed", "canceled"]
+    duration_seconds: int | None
+    customer_number: str | None
+    recording_url: str | None
+    transcript: list[TranscriptItem]
+    started_at: Time | None
+    ended_at: Time | None
+    cost: float | None
+    status: Status
+    label: str
+    failure_reason: str | None
+
+
 class CallProblem(Resource):
     """Something that went wrong and did not end the call."""
 
@@ -103,7 +121,7 @@ class CallItem(Resource):
     parent_call_id: Id | None
     transfer_type: str | None
     transfer_status: str | None
-    transfer_calls: list[JsonObject]
+    transfer_calls: list[TransferCall]
     started_at: Time | None
     ended_at: Time | None
     created_at: Time

@@ -170,6 +170,24 @@ call_problems = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
 )
 
+transfers = sa.Table(
+    "transfers",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("call_id", Id, sa.ForeignKey("calls.id"), nullable=False, index=True),
+    sa.Column("transfer_type", sa.String(16), nullable=False),
+    sa.Column("transfer_status", sa.String(16), nullable=False),
+    sa.Column("label", sa.String(255), nullable=False),
+    sa.Column("customer_number", sa.String(255)),
+    sa.Column("failure", sa.String(32)),
+    sa.Column("sip_code", sa.Integer),
+    sa.Column("transcript", sa.JSON, nullable=False),
+    sa.Column("created_at", Micros, nullable=False),
+    # The answer of a leg of our own; a caller who was sent away by REFER is on none.
+    sa.Column("started_at", Micros),
+    sa.Column("ended_at", Micros),
+)
+
 jobs = sa.Table(
     "jobs",
     metadata,

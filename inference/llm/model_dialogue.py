@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from inference.backchannel import is_backchannel
 from inference.courtesy import courtesies
-from inference.dialogue import Answer, Heard, Said
+from inference.dialogue import Answer, Heard, Said, TransferWish
 from inference.hear import words_of
 from inference.keypad import KeysWanted
 from inference.llm.base import LlmDelta, LlmEngine, LlmRequest, Message, TextDelta, ToolCall, ToolCallDelta
@@ -17,7 +17,7 @@ from inference.prompt import render
 from inference.stt.base import SttHints
 from inference.tools import ToolResult, run_tool, tools_of
 from inference.turns import Hypothesis
-from sipserver.protocols import Agent
+from sipserver.protocols import Agent, TransferFailure, TransferOutcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -27,6 +27,15 @@ _MANNERS = (
     "no emoji. What the caller says comes from a speech recogniser and may contain mistakes; ask back when it makes no sense."
 )
 _BEGIN = "(The call is connected. Begin the conversation.)"
+_FAILURES = {
+    None: "it was not done.",
+    TransferFailure.BUSY: "the line is busy.",
+    TransferFailure.NO_ANSWER: "nobody answered.",
+    TransferFailure.REJECTED: "the call was declined.",
+    TransferFailure.UNAVAILABLE: "they cannot be reached now.",
+    TransferFailure.REFER_REFUSED: "the caller's telephone system refused it.",
+    TransferFailure.NOT_ALLOWED: "this number may not be called.",
+}
 _ROUNDS = 5
 """How often in one turn a model may use tools before it has to answer."""
 
@@ -79,6 +88,10 @@ class ModelDialogue:
             return Said(self.polite.say_again)
         return ModelAnswer(self, _keys_text(heard.text) if heard.keyed else heard.text)
 
+    def returned(self, outcome: TransferOutcome) -> Answer:
+        """The model is told that nobody took the caller over, and why."""
+        return ModelAnswer(self, f"(The transfer failed: {_FAILURES[outcome.failure]} The caller is with you again.)")
+
     def caller_said(self, text: str) -> None:
         """Remember a turn of the caller's."""
         self._remember("user", text)
@@ -122,6 +135,7 @@ class ModelAnswer:
 
     def __init__(self, dialogue: ModelDialogue, said: str | None) -> None:
         self.ends = False
+        self.transfer: TransferWish | None = None
         self._dialogue = dialogue
         self._context = joined(dialogue.memory, Message("user", said)) if said is not None else list(dialogue.memory)
         self._committed = asyncio.Event()
@@ -148,7 +162,7 @@ class ModelAnswer:
             results = await self._use(calls)
             if farewell := self._ending(results, spoke):
                 yield farewell
-            if self.ends:
+            if self.ends or self.transfer is not None:
                 return
             context += _exchange(calls, results)
         if not spoke:
@@ -159,7 +173,10 @@ class ModelAnswer:
         return [await run_tool(self._dialogue.tools, call) for call in calls]
 
     def _ending(self, results: Sequence[ToolResult], spoke: bool) -> str:
-        """The last words when a tool ends the call; nothing when it does not, or the model has said them."""
+        """The last words when a tool ends the call or hands it over; nothing when it does not, or the model has said them."""
+        self.transfer = next((result.transfer for result in results if result.transfer is not None), None)
+        if self.transfer is not None:
+            return "" if spoke else self._dialogue.polite.one_moment
         ending = next((result for result in results if result.ends_call), None)
         if ending is None:
             return ""

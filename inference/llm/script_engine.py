@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from inference.backchannel import BACKCHANNEL, is_backchannel
 from inference.courtesy import courtesies
-from inference.dialogue import Answer, Heard, Said
+from inference.dialogue import Answer, Heard, Said, TransferWish
 from inference.hear import Match, Phrase, find, parse, read_ahead, spoken, to_jsgf, to_loose_jsgf, words_of
 from inference.keypad import KeysWanted
 from inference.prompt import render
@@ -16,6 +17,7 @@ from inference.script import Answer as Listen
 from inference.script import Script, Step
 from inference.stt.base import SttHints
 from inference.turns import Hypothesis
+from sipserver.protocols import TransferOutcome
 
 _YESNO = parse("<yesno:answer>")
 
@@ -79,11 +81,20 @@ class ScriptDialogue:
     def greet(self, greeting: str, heard: Heard | None) -> Answer:
         """The greeting, and the first step or the answer to what the caller began with."""
         answer = self._answer(heard) if heard is not None else self._go(self._script.start)
-        return Said(f"{greeting} {answer.text}".strip(), answer.ends)
+        return replace(answer, text=f"{greeting} {answer.text}".strip())
 
     def answer(self, heard: Heard) -> Answer:
         """The step that the turn leads to; or the question again."""
         return self._answer(heard)
+
+    def returned(self, outcome: TransferOutcome) -> Answer:
+        """The step's `failed`; after a transfer that somebody else ordered, the step's question again."""
+        self._keep("transfer_failed", str(outcome.failure), "set")
+        if self._step.transfer is None:
+            return Said(f"{self._polite.nobody_reached} {self._render(self._step.say)}".strip())
+        if self._step.failed is None:
+            return Said(f"{self._polite.nobody_reached} {self._polite.goodbye}", ends=True)
+        return self._go(self._step.failed)
 
     def caller_said(self, text: str) -> None:
         """A script remembers steps, not words."""
@@ -141,7 +152,9 @@ class ScriptDialogue:
         self._step = self._script.steps[name]
         self._opened = True
         self._misses = 0
-        return Said(self._render(self._step.say), self._step.end)
+        step = self._step
+        wish = TransferWish(step.transfer, self._render(step.briefing) or None) if step.transfer else None
+        return Said(self._render(step.say), step.end, wish)
 
     def _miss(self) -> Said:
         """Not understood: ask again, `times` times; then go where the script says, or give up politely."""
