@@ -32,6 +32,7 @@ from sipserver.protocols import (
     EndedReason,
     LiveCall,
     Problem,
+    TransferOrder,
 )
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
@@ -115,6 +116,10 @@ class Call:
         if offer is not None:
             await session.connect()
         return True
+
+    def hand_over(self, order: TransferOrder) -> bool:
+        """Have the agent hand the caller over. False when there is no conversation that can do it now."""
+        return self._conversation is not None and self._conversation.hand_over(order)
 
     async def run(self, establish: Establish) -> None:
         """See the call through; when this returns, its row is final. Raises nothing but CancelledError, and that only then."""

@@ -13,7 +13,7 @@ from sipserver.live import LiveCalls
 from sipserver.outbound import Outbound
 from sipserver.outcome import Outcome
 from sipserver.party import Services
-from sipserver.protocols import AgentDirectory, CallDirection, CallStatus, DialOrder, EndedReason
+from sipserver.protocols import AgentDirectory, CallDirection, CallStatus, DialOrder, EndedReason, TransferOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,11 @@ class Calls:
         """End a call: `agent_ended`, or `canceled` before its answer. False if it is not live here."""
         call = self._live.get(call_id)
         return call is not None and call.hang_up()
+
+    async def transfer(self, call_id: str, order: TransferOrder) -> bool:
+        """Have a live call handed over. False if it is not here, not answered, or not with an agent that can do it now."""
+        call = self._live.get(call_id)
+        return call is not None and call.hand_over(order)
 
     def capacity(self) -> int:
         """How many more calls this node would take now."""

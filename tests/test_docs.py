@@ -108,7 +108,7 @@ def test_the_example_configuration_holds_the_defaults() -> None:
 
 def test_every_operation_is_in_the_guide() -> None:
     guide = _text(ROOT / "docs/http-api.md")
-    named = {f"{method} {path}" for method, path in re.findall(r"`(GET|POST|PATCH|DELETE) (/[^`]*)`", guide)}
+    named = {f"{method} {path}" for method, path in re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`]*)`", guide)}
     assert named == {f"{op.method} {re.sub(r'{[^}]*}', '{id}', op.path)}" for op in OPERATIONS}
 
 

@@ -1,4 +1,4 @@
-"""`antiphon call` and `antiphon calls …`: place, list, show, watch and end calls of a running server."""
+"""`antiphon call` and `antiphon calls …`: place, list, show, watch, transfer and end calls of a running server."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ class Status(StrEnum):
     completed = "completed"
     failed = "failed"
     no_answer = "no_answer"
+
+
+class Mode(StrEnum):
+    """How a caller is handed over to a person."""
+
+    cold = "cold"
+    warm = "warm"
+    warm_briefing = "warm_briefing"
 
 
 def call(
@@ -99,6 +107,27 @@ def hangup(call_id: CallId, key: Key, api: Api = DEFAULT_API) -> None:
     """End a call."""
     with connect(api, key) as client:
         client.post(_path(call_id, "/end"))
+
+
+@app.command()
+def transfer(
+    call_id: CallId,
+    key: Key,
+    api: Api = DEFAULT_API,
+    to: Annotated[str | None, typer.Option("--to", metavar="NUMBER", help="A number, such as +12025550123.")] = None,
+    label: Annotated[str | None, typer.Option("--label", help="One of the agent's transfer targets.")] = None,
+    agent: Annotated[str | None, typer.Option("--agent", metavar="ID", help="Another agent.")] = None,
+    mode: Annotated[
+        Mode | None, typer.Option("--mode", help="How; a label has its own, a number is rung cold.")
+    ] = None,
+    briefing: Annotated[str | None, typer.Option("--briefing", metavar="TEXT", help="Said to whoever answers.")] = None,
+) -> None:
+    """Hand a call over: to a number, to one of its agent's targets, or to another agent."""
+    if to is not None and mode is None:
+        mode = Mode.cold
+    fields = {"number": to, "label": label, "targetAgentId": agent, "mode": mode, "briefing": briefing}
+    with connect(api, key) as client:
+        client.post(_path(call_id, "/transfer"), {name: value for name, value in fields.items() if value is not None})
 
 
 def _path(call_id: str, below: str = "") -> str:

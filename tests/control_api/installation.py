@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from control_api.store import keys, organizations
 from control_api.store.engine import Store
 from control_api.store.keys import KeyRow
 from inference.tts.base import Voice
-from sipserver.protocols import Agent, DialOrder, ScriptProblem
+from sipserver.protocols import Agent, DialOrder, ScriptProblem, TransferOrder
 
 START = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z"""
@@ -53,8 +53,11 @@ class Checks:
 
     problems: Sequence[str] = ()
 
-    async def script(self, script: Mapping[str, Any]) -> Sequence[ScriptProblem]:
-        return () if "start" in script else (ScriptProblem("steps.confirm.listen.0", "nothing can be heard"),)
+    async def script(self, script: Mapping[str, Any], labels: Collection[str] = ()) -> Sequence[ScriptProblem]:
+        if "start" not in script:
+            return (ScriptProblem("steps.confirm.listen.0", "nothing can be heard"),)
+        wanted = script.get("transfers", ())
+        return [ScriptProblem("steps.human.transfer", f"no {label}") for label in wanted if label not in labels]
 
     async def readiness(self, agent: Agent) -> Sequence[str]:
         return self.problems
@@ -66,6 +69,7 @@ class Phone:
 
     live: set[str] = field(default_factory=set)
     hung_up: list[str] = field(default_factory=list)
+    transferred: list[tuple[str, TransferOrder]] = field(default_factory=list)
     free: int = 10
 
     async def dial(self, order: DialOrder) -> None:
@@ -73,6 +77,11 @@ class Phone:
 
     async def hang_up(self, call_id: str) -> bool:
         self.hung_up.append(call_id)
+        return call_id in self.live
+
+    async def transfer(self, call_id: str, order: TransferOrder) -> bool:
+        if call_id in self.live:
+            self.transferred.append((call_id, order))
         return call_id in self.live
 
     def capacity(self) -> int:

@@ -82,9 +82,17 @@ def step(**changes: Any) -> dict[str, Any]:
             "steps.when.listen",
             "single keys",
         ),
-        (script(when=step(listen=[])), "steps.when", "either listens or ends"),
-        (script(when=step(end=True)), "steps.when", "either listens or ends"),
-        (script(when={"say": "One moment.", "transfer": "reception"}), "steps.when.transfer", "transferred yet"),
+        (script(when=step(listen=[])), "steps.when", "either listens"),
+        (script(when=step(end=True)), "steps.when", "either listens"),
+        (script(when=step(transfer="reception")), "steps.when", "either listens"),
+        (script(when={"transfer": 7}), "steps.when.transfer", "must be a text"),
+        (
+            script(when={"transfer": "accounts"}),
+            "steps.when.transfer",
+            "no transfer target 'accounts' (its labels: reception)",
+        ),
+        (script(when={"transfer": "reception", "failed": "x"}), "steps.when.failed", "no step 'x'"),
+        (script(when=step(failed="bye")), "steps.when.failed", "goes with `transfer`"),
         (script(when=step(**{"else": {"times": 0}})), "steps.when.else.times", "1 to 10"),
         (script(when=step(**{"else": {"go": "x"}})), "steps.when.else.go", "no step 'x'"),
         (script(when=step(listn=[])), "steps.when.listn", "nothing that a step has"),
@@ -104,8 +112,23 @@ def step(**changes: Any) -> dict[str, Any]:
 )
 def test_every_mistake_is_named_with_its_place(given: dict[str, Any], where: str, says: str) -> None:
     with pytest.raises(ScriptError) as caught:
-        read_script(given)
+        read_script(given, ["reception"])
     assert [says in problem.message for problem in caught.value.problems if problem.where == where] == [True]
+
+
+def test_a_step_hands_over_and_goes_on_where_it_failed() -> None:
+    way = {
+        "s_sorry": {"say": "Sorry.", "end": True},
+        "when": {"transfer": "reception", "briefing": "b", "failed": "s_sorry"},
+    }
+    step = read_script(script(**way), ["reception"]).steps["when"]
+    assert (step.transfer, step.briefing, step.failed, step.listen, step.end) == (
+        "reception",
+        "b",
+        "s_sorry",
+        (),
+        False,
+    )
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -179,6 +179,9 @@ def test_what_cannot_be_called_is_said(office: Office) -> None:
     assert sentence(office.command("call", CALLER, *order, "--var", "x")) == "--var x: must be NAME=VALUE"
     assert "404" in sentence(office.command("calls", "show", "nobody"))
     assert "404" in sentence(office.command("calls", "tail", "../agents"))
+    nobody = "00000000-0000-4000-8000-000000000000"
+    assert "404" in sentence(office.command("calls", "transfer", nobody, "--to", "+12025550123"))
+    assert "exactly one of" in sentence(office.command("calls", "transfer", nobody))
     assert "404" in sentence(office.command("calls", "hangup", "00000000-0000-4000-8000-000000000000"))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from inference.conversation import Conversations
+from inference.conversation import Conversation, Conversations
 from inference.engines import Engines
 from inference.llm.base import Finished, LlmDelta, LlmRequest, LlmUnavailable, TextDelta, ToolCall, ToolCallDelta
 from inference.stt.base import SttCaps, SttEvent, SttHints, SttUnavailable
@@ -49,10 +49,15 @@ from sipserver.protocols import (
     CallEnd,
     ConversationEnd,
     EndedReason,
+    Handover,
     InboundCall,
     LiveCall,
     LiveEvent,
     Problem,
+    TransferFailure,
+    TransferOrder,
+    TransferOutcome,
+    TransferRecord,
     Utterance,
     Variables,
 )
@@ -101,6 +106,15 @@ class Writes:
     breaks: str | None = None
 
 
+@dataclass(frozen=True)
+class Transfers:
+    """What becomes of a transfer: somebody answers after `answers` seconds and is briefed, and after `takes` more it is decided."""
+
+    takes: float = 0.0
+    failure: TransferFailure | None = None
+    answers: float | None = None
+
+
 @dataclass
 class Scene:
     """A call to be played. Times are seconds on the recording's time line."""
@@ -120,6 +134,8 @@ class Scene:
     not_ready: tuple[str, ...] = ()
     hang_up_at: float | None = None
     hear_resumes: bool = True
+    transfers: Sequence[Transfers] = ()
+    ordered: Sequence[tuple[float, TransferOrder]] = ()
 
 
 @dataclass
@@ -134,6 +150,7 @@ class Played:
     stt: FakeStt
     hung_up: bool
     ended_at: float
+    desk: FakeDesk
 
     @property
     def transcript(self) -> list[tuple[str, str]]:
@@ -520,6 +537,9 @@ class FakeLog:
     async def answered(self, call_id: str, sip_call_id: str, at: int) -> None:
         raise NotImplementedError
 
+    async def transfer(self, call_id: str, record: TransferRecord) -> None:
+        raise NotImplementedError
+
     async def ended(self, call_id: str, end: CallEnd) -> None:
         raise NotImplementedError
 
@@ -530,6 +550,53 @@ class FakeLog:
         raise NotImplementedError
 
 
+class FakeDesk:
+    """Hands callers over as scripted. `begun`, `music` and `decided` are seconds; `taken`: whether each order was.
+
+    `said` is what whoever answered was told.
+    """
+
+    def __init__(self, transfers: Sequence[Transfers]) -> None:
+        self.orders: list[TransferOrder] = []
+        self.begun: list[float] = []
+        self.music: list[float] = []
+        self.decided: list[float] = []
+        self.said: list[str] = []
+        self.taken: list[bool] = []
+        self._transfers = list(transfers)
+
+    async def transfer(self, handover: Handover) -> TransferOutcome:
+        scripted = self._transfers[len(self.orders)]
+        self.orders.append(handover.order)
+        self.begun.append(virtual_time.now())
+        await handover.quiet()
+        self.music.append(virtual_time.now())
+        if scripted.answers is not None:
+            await asyncio.sleep(scripted.answers)
+            self.said += [item.text for item in await _briefed(handover)]
+        await asyncio.sleep(scripted.takes)
+        self.decided.append(virtual_time.now())
+        return TransferOutcome(scripted.failure)
+
+
+async def _briefed(handover: Handover) -> Sequence[Utterance]:
+    media = FakeMedia(())
+    tick = asyncio.create_task(media.run())
+    try:
+        return await handover.brief(media)
+    finally:
+        tick.cancel()
+        await asyncio.wait([tick])
+
+
+async def _give_orders(
+    conversation: Conversation, orders: Sequence[tuple[float, TransferOrder]], taken: list[bool]
+) -> None:
+    for at, order in orders:
+        await asyncio.sleep(at - virtual_time.now())
+        taken.append(conversation.hand_over(order))
+
+
 def play(scene: Scene) -> Played:
     """Run the call of a scene to its end."""
     return virtual_time.run(_play(scene))
@@ -538,6 +605,7 @@ def play(scene: Scene) -> Played:
 async def _play(scene: Scene) -> Played:
     media = FakeMedia(scene.caller)
     log, llm, tts, stt = FakeLog(), FakeLlm(scene.answers), FakeTts(scene), FakeStt(scene, media)
+    desk = FakeDesk(scene.transfers)
     engines = Engines(stt=stt, tts=tts, llm=llm if scene.answers else None)
     call = LiveCall(
         id="call-1",
@@ -548,10 +616,12 @@ async def _play(scene: Scene) -> Played:
         variables=scene.variables,
         media=media,
         not_ready=scene.not_ready,
+        transfer=desk.transfer,
     )
     conversation = Conversations(engines, log, lambda: NOW).create(call)
     tick = asyncio.create_task(media.run())
     talk = asyncio.create_task(conversation.run(call))
+    orders = asyncio.create_task(_give_orders(conversation, scene.ordered, desk.taken))
     hung_up = False
     try:
         await asyncio.wait_for(talk, scene.hang_up_at if scene.hang_up_at is not None else 1000)
@@ -559,9 +629,10 @@ async def _play(scene: Scene) -> Played:
         hung_up = True
     ended_at = virtual_time.now()
     tick.cancel()
-    await asyncio.wait([tick])
+    orders.cancel()
+    await asyncio.wait([tick, orders])
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
-    return Played(conversation.result(), media, log, llm, tts, stt, hung_up, ended_at)
+    return Played(conversation.result(), media, log, llm, tts, stt, hung_up, ended_at, desk)
 
 
 def agent(**changes: Any) -> Agent:

@@ -41,6 +41,8 @@ from sipserver.protocols import (
     LiveEvent,
     Problem,
     Route,
+    TransferOrder,
+    TransferRecord,
     Trunk,
     Utterance,
     Variables,
@@ -299,6 +301,7 @@ class FakeLog:
         self.ends: dict[str, CallEnd] = {}
         self.answers: dict[str, int] = {}
         self.problems: dict[str, list[Problem]] = {}
+        self.transfers: dict[str, list[TransferRecord]] = {}
         self.published: list[tuple[str, LiveEvent]] = []
         self.refusal: str | None = None
         self.down: OSError | None = None
@@ -338,6 +341,10 @@ class FakeLog:
     async def problem(self, call_id: str, problem: Problem) -> None:
         await self._write(call_id, "problem")
         self.problems.setdefault(call_id, []).append(problem)
+
+    async def transfer(self, call_id: str, record: TransferRecord) -> None:
+        await self._write(call_id, f"transfer {record.status}")
+        self.transfers.setdefault(call_id, []).append(record)
 
     async def ended(self, call_id: str, end: CallEnd) -> None:
         await self._write(call_id, "ended")
@@ -390,6 +397,8 @@ class FakeConversation:
         self._put_down_takes = put_down_takes
         self.began_at: float | None = None
         self.cancelled_at: float | None = None
+        self.ordered: list[TransferOrder] = []
+        self.takes_orders = True
 
     async def run(self, call: LiveCall) -> ConversationEnd:
         self.began_at = virtual_time.now()
@@ -399,6 +408,10 @@ class FakeConversation:
             self.cancelled_at = virtual_time.now()
             await asyncio.sleep(self._put_down_takes)
             raise
+
+    def hand_over(self, order: TransferOrder) -> bool:
+        self.ordered.append(order)
+        return self.takes_orders
 
     def result(self) -> ConversationEnd:
         return ConversationEnd(None, captured={"so": "far"}, turn_count=2)
