@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from media.codecs.g711 import encode
 from media.frames import (
     BargeIn,
     Codec,
@@ -25,6 +26,7 @@ from media.frames import (
     Unbridged,
 )
 from media.inprocess import InProcessPlane
+from media.rtp import RtpPacket
 from tests.media.process.line import LoudIsSpeech, frames
 from tests.media.process.pair import KEYS, Pair, on_a_pair
 from tests.tones import hears, strength, tone
@@ -285,6 +287,26 @@ def test_what_came_in_a_heap_is_played_evenly_and_its_delay_shrinks_again() -> N
     on_a_pair(test)
 
 
+def test_a_peer_that_sends_40_ms_at_a_time_is_heard_evenly() -> None:
+    async def test(pair: Pair) -> None:
+        one, two = pair.sides
+        noise = np.random.default_rng(6).normal(0, 3000, 320 * 60).astype(np.int16)
+        await pair.during(one.call.bridge(two.call))
+        for number in range(60):
+            payload = encode(noise[320 * number : 320 * number + 320], one.codec).tobytes()
+            one.deliver(RtpPacket(0, number, 320 * number, 7, payload))
+            if number == 20:
+                count = len(two.got)
+            await pair.tick(2)
+        # From some packet on not a sample is missing or made up.
+        sent, heard = noise[320 * 20 : 320 * 50], two.heard(count)
+        late = delay(sent, heard)
+        assert late <= 160
+        assert np.corrcoef(sent, heard[late : late + len(sent)])[0, 1] > 0.99
+
+    on_a_pair(test)
+
+
 def test_a_side_on_hold_leaves_comfort_noise_and_gets_nothing_and_comes_back() -> None:
     async def test(pair: Pair) -> None:
         one, two = pair.sides
@@ -415,3 +437,21 @@ def test_the_recording_has_the_caller_left_and_right_what_the_caller_hears(tmp_p
         assert not hears(right, A)
 
     on_a_pair(test, recording=path)
+
+
+def test_keys_faster_than_they_can_be_sent_on_are_told_and_left_out() -> None:
+    async def test(pair: Pair) -> None:
+        one, two = pair.sides
+        await pair.during(one.call.bridge(two.call))
+        for number in range(60):
+            key = one.press(number % 10)[-1]
+            one.sequence += 10
+            one.deliver(key)
+            await pair.tick()
+        assert len(one.of(DigitHeard)) == 60
+        await pair.tick(400)
+        ends = [packet for packet in two.got if packet.payload_type == KEYS and packet.payload[1] & 0x80]
+        keys = {packet.timestamp for packet in ends}
+        assert 20 < len(keys) < 35
+
+    on_a_pair(test)

@@ -7,8 +7,10 @@ from typing import cast
 
 import pytest
 
-from media.frames import CallMedia, DigitHeard, MediaEvent, MediaFailed
+from media.frames import CallMedia, DigitHeard, MediaEvent, MediaFailed, Unbridged
+from media.inprocess import InProcessPlane
 from sipserver.watched import WatchedMedia
+from tests.media.process.line import LoudIsSpeech
 from tests.sipserver.call.fakes import FakeMedia, until
 from tests.virtual_time import run
 
@@ -41,6 +43,25 @@ def test_a_full_queue_leaves_the_events_where_they_are() -> None:
         media.emit(MediaFailed(80, "gone"))
         assert len([event async for event in watched.events()]) == 1001
         await watching
+
+    run(scene())
+
+
+def test_watched_media_can_be_bridged_and_opened_beside() -> None:
+    async def scene() -> None:
+        plane = InProcessPlane(rows=2, vad=LoudIsSpeech(2))
+        one = WatchedMedia(await plane.during(plane.open("one", None)))
+        media = await plane.during(plane.open("two", None, beside=cast(CallMedia, one)))
+        two = WatchedMedia(media)
+        await plane.during(one.bridge(two))
+        with pytest.raises(ValueError, match="itself"):
+            await two.bridge(two)
+        await plane.during(one.close())
+        observed: list[MediaEvent] = []
+        watching = asyncio.create_task(two.watch(observed.append))
+        await plane.during(two.close())
+        await watching
+        assert [type(event) for event in observed] == [Unbridged]
 
     run(scene())
 
