@@ -98,7 +98,8 @@ class Inbound:
         call = Call(_party(called, agent), self._services, leg)
         with self._live.place(call):
             await self._services.log.begin(called)
-            await call.run(partial(self._establish, leg, must_be_reliable))
+            timer = route.trunk.options.session_timer
+            await call.run(partial(self._establish, leg, must_be_reliable, timer))
 
     async def _replace(self, leg: Leg, replaces: Replaces) -> None:
         """Whoever is on the call has handed it to somebody else, who now takes the other's place (RFC 3891 section 3).
@@ -174,11 +175,11 @@ class Inbound:
 
     # -- the way to the answer -------------------------------------------------------------------------------------------
 
-    async def _establish(self, leg: Leg, reliably: bool, call: Call) -> None:
+    async def _establish(self, leg: Leg, reliably: bool, session_timer: int | None, call: Call) -> None:
         """180, media, 200. Without an offer in the INVITE ours goes into the 200, and the ACK brings the answer."""
         offer = sdp_body(leg.invite)
         if offer is None and reliably:
-            await self._establish_early(leg, call)
+            await self._establish_early(leg, session_timer, call)
             return
         leg.ring(reliable=reliably)
         session = await call.open_session()
@@ -187,12 +188,12 @@ class Inbound:
             sdp = session.offer() if offer is None else session.answer(offer)
         except NotAcceptable as error:
             raise call.unusable(error, sip_code=488) from None
-        leg.answer(sdp)
+        leg.answer(sdp, session_timer)
         call.answered()
         if offer is None:
             await self._late_answer(call, session)
 
-    async def _establish_early(self, leg: Leg, call: Call) -> None:
+    async def _establish_early(self, leg: Leg, session_timer: int | None, call: Call) -> None:
         """The first reliable answer has to bring the offer (RFC 3261 section 13.2.1); its PRACK brings the answer."""
         session = await call.open_session()
         leg.ring(180, session.offer(), reliable=True)
@@ -201,7 +202,7 @@ class Inbound:
         except NotAcceptable as error:
             raise call.unusable(error, sip_code=488) from None
         await asyncio.sleep(self._manners.ring_seconds)
-        leg.answer(None)
+        leg.answer(None, session_timer)
         call.answered()
 
     async def _late_answer(self, call: Call, session: MediaSession) -> None:

@@ -78,6 +78,32 @@ class Offered(LegEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class OfferAnswered(LegEvent):
+    """The peer took our offer, or a session refresh that repeated it: `sdp` is its answer."""
+
+    sdp: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRefused(LegEvent):
+    """The peer refused our offer; the session goes on as it was (RFC 3261 section 14.1).
+
+    491: an offer of the peer's was accepted before ours could be sent. Made anew, it may be sent at once.
+    """
+
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed(LegEvent):
+    """The peer told of a key by INFO."""
+
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ended(LegEvent):
     """The leg is over: the peer's BYE or CANCEL, or its silence (`lost`: no ACK, no answer in the dialog)."""
 
@@ -144,10 +170,11 @@ class Leg(Protocol):
         Where the INVITE brought no offer, `sdp` is ours, and `Agreed` brings the answer.
         """
 
-    def answer(self, sdp: bytes | None) -> None:
+    def answer(self, sdp: bytes | None, session_timer: int | None = None) -> None:
         """UAS: 200, repeated until the ACK comes (RFC 3261 section 13.3.1.4); `Answered` or `Ended(lost)` follows.
 
         A description that a reliable provisional answer has carried already, or that was agreed by `Agreed`, is left out.
+        `session_timer`: the session interval that we ask for, in seconds (RFC 4028); None leaves it to the peer.
         """
 
     def reject(self, status: int, reason: str | None = None, headers: Sequence[tuple[str, str]] = ()) -> None:
@@ -156,8 +183,14 @@ class Leg(Protocol):
     def accept(self, sdp: bytes) -> None:
         """Answer the pending `Offered` with 200 and this SDP."""
 
-    def decline(self, status: int = 488) -> None:
+    def decline(self, status: int = 488, headers: Sequence[tuple[str, str]] = ()) -> None:
         """Refuse the pending `Offered`; the session goes on as it was (RFC 3261 section 14.2)."""
+
+    def offer(self, sdp: bytes) -> None:
+        """Offer another session in an answered call. `OfferAnswered` or `OfferRefused` follows, unless the leg ends.
+
+        Glare is resolved, and the peer's own exchange waited for.
+        """
 
     def hang_up(self, reason: str | None = None) -> None:
         """CANCEL, BYE or 487, whichever the leg's state asks for; `reason` goes into the Reason header (RFC 3326)."""

@@ -13,6 +13,7 @@ from sipserver.message.error import MessageError
 from sipserver.message.fields import NameAddr
 from sipserver.message.message import Request, Response
 from sipserver.message.multipart import media_type
+from sipserver.message.session_expires import MIN_SE, SessionExpires
 from sipserver.message.uri import SipUri, scheme_of
 
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-type")
@@ -148,10 +149,21 @@ def _accepted(request: Request) -> Iterator[str]:
     return (value for value in request.headers.all("accept") if value)
 
 
+def _session_interval(request: Request, able: Capabilities) -> Refusal | None:
+    """RFC 4028 section 9: an interval below ours is refused, in the INVITE of a call as in its refresh."""
+    if request.method not in _ANSWERED_WITH_SDP:
+        return None
+    asked = SessionExpires.of(request)
+    if asked is None or asked.seconds >= MIN_SE:
+        return None
+    return Refusal(422, f"A session of {asked.seconds} s is too short.", (("Min-SE", str(MIN_SE)),))
+
+
 _CHECKS: tuple[Callable[[Request, Capabilities], Refusal | None], ...] = (
     _method,
     _scheme,
     _require,
     _content,
     _acceptable,
+    _session_interval,
 )

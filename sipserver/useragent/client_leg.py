@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from sipserver.dialog import Dialog
 from sipserver.legs import Answered, Progress, Refused
-from sipserver.locate import Target
 from sipserver.message import MessageError, Request, Response
 from sipserver.message.extensions import RAck, reliable_number
 from sipserver.sdp import sdp_body
 from sipserver.transaction import ClientTransaction, ServerTransaction, cancel_of
-from sipserver.transaction.transaction import Outgoing
+from sipserver.useragent.acknowledgement import Acknowledgement, ack_of
 from sipserver.useragent.early import MAX_FORKS, Forks, Turn
 from sipserver.useragent.exchange import Errand, Exchange
 from sipserver.useragent.leg import Agent, AgentLeg, reason_header
@@ -35,6 +34,7 @@ class ClientLeg(AgentLeg):
         self._cancel_reason: str | None = None
         self._tries = SecondTries(placing)
         self._exchange = self._exchange_of(placing)
+        self.local_sdp = placing.request.body or None
 
     @property
     def established(self) -> Dialog | None:
@@ -107,7 +107,7 @@ class ClientLeg(AgentLeg):
         prack = dialog.request("PRACK")
         prack.headers.add("RAck", str(RAck(reliable_number(response) or 0, response.cseq.number, "INVITE")))
         prack.headers.add("User-Agent", self._agent.identity.user_agent)
-        Exchange(self._agent, self._errand(dialog, prack), lambda _: None, lambda *_: None).start()
+        Exchange(self._agent, self.errand(dialog, prack), lambda _: None, lambda *_: None).start()
 
     def _refused(self, response: Response) -> None:
         """A final answer that is no 2xx, and no challenge that we could answer."""
@@ -147,7 +147,7 @@ class ClientLeg(AgentLeg):
             if not self._decided:
                 self._failed(502, "The answer has no usable Contact")
             return
-        self._acks[tag] = Acknowledgement(self._agent, self._ack(dialog), dialog)
+        self._acks[tag] = Acknowledgement(self._agent, ack_of(dialog, self._exchange.request), dialog)
         self._acks[tag].send()
         self._decide(dialog, response)
 
@@ -157,6 +157,8 @@ class ClientLeg(AgentLeg):
             self._agent.timers.after(self._agent.transactions.intervals.patience, self._forget_early)
         if first and not self.over:
             self.dialog = dialog
+            self._reoffers.note(response)
+            self._session.accepted(self._exchange.request, response)
             self._agent.happened(self, Answered(self._forks.sdp_of(response)))
             return
         # A fork that lost, or a 2xx that crossed our CANCEL (RFC 5407 section 3.1.2).
@@ -206,15 +208,6 @@ class ClientLeg(AgentLeg):
             self._exchange.transaction.abandon()
             self._failed(408, "No final answer came")
 
-    def _ack(self, dialog: Dialog) -> Request:
-        """The ACK of a 2xx: along the dialog, with the INVITE's number and credentials (sections 13.2.2.4 and 22.1)."""
-        sent = self._exchange.request
-        ack = dialog.request("ACK", sent.cseq.number)
-        for name in ("Authorization", "Proxy-Authorization"):
-            for value in sent.headers.all(name):
-                ack.headers.add(name, value)
-        return ack
-
     def _exchange_of(self, placing: Placing) -> Exchange:
         errand = Errand(
             _copy(placing.request), placing.hop, self._next_cseq, domain=placing.domain, digest=placing.digest
@@ -227,7 +220,7 @@ class ClientLeg(AgentLeg):
 
     # -- the dialog ---------------------------------------------------------------------------------------------------
 
-    def _errand(self, dialog: Dialog, request: Request) -> Errand:
+    def errand(self, dialog: Dialog, request: Request) -> Errand:
         """The trunk's password answers the trunk's challenges only: those of the address that the INVITE went to."""
         target = self._exchange.target
         digest = None if target is None else self._digest
@@ -259,35 +252,6 @@ class ClientLeg(AgentLeg):
         if self.dialog is None:
             return 491
         return 500 if self._offer is not None or self._accepted is not None else None
-
-
-class Acknowledgement:
-    """The ACK of one 2xx. It is a hop of its own, without a transaction: found its way once, sent for each repetition."""
-
-    def __init__(self, agent: Agent, ack: Request, dialog: Dialog) -> None:
-        self._agent = agent
-        self._ack = ack
-        self._dialog = dialog
-        self._outgoing: Outgoing | None = None
-        self._locating = False
-
-    def send(self) -> None:
-        """Send it, again if it has been sent."""
-        if self._outgoing is not None:
-            self._agent.transactions.transmit(self._outgoing)
-        elif not self._locating:
-            self._locating = True
-            self._agent.locate(self._dialog.next_hop(), self._dialog.flow, self._found, self._lost)
-
-    def _found(self, targets: tuple[Target, ...]) -> None:
-        target, self._locating = targets[0], False
-        self._ack.headers.insert("Via", str(self._agent.identity.via(target.transport)))
-        self._outgoing = Outgoing(self._ack, bytes(self._ack), target, None, True)
-        self._agent.transactions.transmit(self._outgoing)
-
-    def _lost(self, status: int, reason: str) -> None:
-        """The next repetition of the 2xx tries again; without an ACK the callee ends the call by itself."""
-        self._locating = False
 
 
 def _copy(request: Request) -> Request:

@@ -45,10 +45,10 @@ class EndpointLeg:
         if isinstance(leg := self._leg, ServerLeg):
             self._act(lambda: leg.ring(status, sdp, reliable))
 
-    def answer(self, sdp: bytes | None) -> None:
+    def answer(self, sdp: bytes | None, session_timer: int | None = None) -> None:
         """200 (UAS)."""
         if isinstance(leg := self._leg, ServerLeg):
-            self._act(lambda: leg.answer(sdp))
+            self._act(lambda: leg.answer(sdp, session_timer))
 
     def reject(self, status: int, reason: str | None = None, headers: Sequence[tuple[str, str]] = ()) -> None:
         """A final answer of 3xx–6xx (UAS)."""
@@ -59,9 +59,13 @@ class EndpointLeg:
         """Answer the pending offer."""
         self._act(lambda: self._leg.accept(sdp))
 
-    def decline(self, status: int = 488) -> None:
+    def decline(self, status: int = 488, headers: Sequence[tuple[str, str]] = ()) -> None:
         """Refuse the pending offer."""
-        self._act(lambda: self._leg.decline(status))
+        self._act(lambda: self._leg.decline(status, headers))
+
+    def offer(self, sdp: bytes) -> None:
+        """Offer another session."""
+        self._act(lambda: self._leg.offer(sdp))
 
     def hang_up(self, reason: str | None = None) -> None:
         """CANCEL, BYE or 487. The events end at once; what is still to be said is the endpoint's business."""

@@ -13,10 +13,10 @@ from sipserver.message.check import Capabilities
 from sipserver.transaction.layer import COOKIE
 
 ABLE = Capabilities(
-    methods=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "NOTIFY", "PRACK"),
-    options=("replaces", "norefersub", "100rel"),
+    methods=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO", "NOTIFY", "PRACK"),
+    options=("replaces", "norefersub", "100rel", "timer"),
 )
-"""What we do, and what Allow says."""
+"""What we do, and what Allow and Supported say."""
 
 TRANSFERABLE = replace(ABLE, methods=(*ABLE.methods, "REFER"))
 """The same where the peer's wish to transfer its call is fulfilled: elsewhere Allow does not promise it."""
@@ -24,10 +24,16 @@ TRANSFERABLE = replace(ABLE, methods=(*ABLE.methods, "REFER"))
 TOLERATED = replace(
     ABLE,
     methods=("INFO", "NOTIFY", "REFER"),
-    bodies=(*ABLE.bodies, "message/sipfrag", "application/simple-message-summary"),
+    bodies=(
+        *ABLE.bodies,
+        "message/sipfrag",
+        "application/simple-message-summary",
+        "application/dtmf-relay",
+        "application/dtmf",
+    ),
 )
-"""What is answered without being offered: an INFO that only asks for a sign of life, a notice of waiting messages, a REFER that
-the leg's owner declines."""
+"""Requests with bodies of their own, keys by INFO among them; and what is answered without being offered: a notice of waiting
+messages, a REFER that the leg's owner declines."""
 
 ACCEPT = f"{ABLE.accept}, message/sipfrag"
 """What Accept says of all our methods together, in OPTIONS and its answer: status lines come by NOTIFY only."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 from sipserver.dialog import Dialog, DialogId
-from sipserver.legs import Answered, Ended, LegEvent, Offered, Source
+from sipserver.legs import Answered, Ended, LegEvent, Offered, OfferRefused, Source
 from sipserver.locate import Transport
 from sipserver.message import Capabilities, MessageError, NameAddr, Request, Response, SipUri, response_to, scheme_of
 from sipserver.message.grammar import quote
@@ -16,9 +16,14 @@ from sipserver.transaction import ServerTransaction, TimerQueue
 from sipserver.useragent.accepted import AcceptedInvite
 from sipserver.useragent.exchange import Errand, Exchange, Postman
 from sipserver.useragent.identity import ABLE
+from sipserver.useragent.keys import KEY_TYPES, NoKey, key_of_info
 from sipserver.useragent.refers import Refers
+from sipserver.useragent.reoffer import Reoffers
+from sipserver.useragent.session_timer import SessionTimer
 
 SDP = "application/sdp"
+UPDATE_SECONDS = 3.0
+"""How long the owner may think about the offer of an UPDATE."""
 
 Extra = Sequence[tuple[str, str]]
 
@@ -70,6 +75,10 @@ class AgentLeg:
         self.able = ABLE
         self.replaces: Replaces | None = None
         self.refers = Refers(self, agent.timers, agent.transactions.intervals)
+        self.local_sdp: bytes | None = None
+        """Our last description that holds, byte for byte: what a session refresh repeats."""
+        self._session = SessionTimer(agent.timers, lambda: self._reoffers.refresh(), self._expired_session)
+        self._reoffers = Reoffers(self, agent, self._session, owns_call_id=source is None)
 
     @property
     def established(self) -> Dialog | None:
@@ -88,6 +97,7 @@ class AgentLeg:
         transaction, self._offer = self._offer, None
         if transaction is None or self.dialog is None or self.over:
             return
+        self._reoffers.give_way()
         response = self.respond(transaction, 200, sdp=sdp, send=False)
         if transaction.request.method != "PRACK":
             self.dialog.refresh(transaction.request)
@@ -103,11 +113,20 @@ class AgentLeg:
 
         self._repeat(transaction, response, acknowledged)
 
-    def decline(self, status: int) -> None:
+    def decline(self, status: int, headers: Extra = ()) -> None:
         """Refuse the pending offer."""
         transaction, self._offer = self._offer, None
         if transaction is not None and not self.over:
-            self.respond(transaction, status)
+            self.respond(transaction, status, headers)
+
+    def offer(self, sdp: bytes) -> None:
+        """Offer another session; `OfferAnswered` or `OfferRefused` follows."""
+        if self.over:
+            return
+        if self.dialog is None or self.early:
+            self._agent.happened(self, OfferRefused(491, "The call is not answered yet"))
+        else:
+            self._reoffers.offer(sdp)
 
     def hang_up(self, reason: str | None) -> None:
         """CANCEL, BYE or 487, whichever the state asks for; the owner hears no more."""
@@ -165,7 +184,7 @@ class AgentLeg:
         self._peer_left("bye", transaction.request)
 
     def _invite(self, transaction: ServerTransaction) -> None:
-        busy = self._busy()
+        busy = self._why_busy()
         if busy is not None:
             self._refuse_offer(transaction, busy)
             return
@@ -187,29 +206,57 @@ class AgentLeg:
 
     def _take_offer(self, transaction: ServerTransaction, sdp: bytes) -> None:
         """The offer of an UPDATE or a PRACK."""
-        busy = self._busy()
+        busy = self._why_busy()
         if busy is not None:
             self._refuse_offer(transaction, busy)
         else:
             self._offer = transaction
+            self._agent.timers.after(UPDATE_SECONDS, lambda: self._undecided_update(transaction))
             self._agent.happened(self, Offered(sdp))
 
     def _prack(self, transaction: ServerTransaction) -> None:
         """Only one who is called sends what a PRACK can acknowledge (RFC 3262 section 3)."""
         self.respond(transaction, 481)
 
+    def _undecided_update(self, update: ServerTransaction) -> None:
+        """An UPDATE is answered at once or not at all: 504 where somebody would have to be asked first (RFC 3311 section 5.2)."""
+        if self._offer is update:
+            self.decline(504)
+
     def _info(self, transaction: ServerTransaction) -> None:
-        """An empty INFO asks whether we are there. One with a body is for an application that we do not have (RFC 6086)."""
-        if "info-package" in transaction.request.headers:
+        """Keys (see `keys`), or an empty INFO, which asks whether we are there. No package of RFC 6086 is done here."""
+        request = transaction.request
+        if "info-package" in request.headers:
             self.respond(transaction, 469, (("Recv-Info", ""),))
-        elif transaction.request.body:
-            self.respond(transaction, 415, (("Accept", ABLE.accept),))
-        else:
+            return
+        if not request.body:
             self.respond(transaction, 200)
+            return
+        try:
+            pressed = key_of_info(request)
+        except NoKey as error:
+            self.respond(transaction, error.status, (("Accept", KEY_TYPES),) if error.status == 415 else ())
+            return
+        self.respond(transaction, 200)
+        if pressed is not None:
+            self._agent.happened(self, pressed)
 
     def _busy(self) -> int | None:
         """Why an offer cannot be taken now: 491 while one of ours is open, 500 while one of the peer's is (section 14.2)."""
         raise NotImplementedError
+
+    def _why_busy(self) -> int | None:
+        return 491 if self._reoffers.pending else self._busy()
+
+    @property
+    def early(self) -> bool:
+        """Whether the call is not answered yet."""
+        return self.dialog is None
+
+    @property
+    def may_offer(self) -> bool:
+        """Whether an INVITE of ours may go out: none of the peer's is open (section 14.1)."""
+        return self._offer is None and self._accepted is None
 
     def _refuse_offer(self, transaction: ServerTransaction, status: int) -> None:
         # The peer tries again after a random time of 0–10 s (section 14.2).
@@ -232,7 +279,13 @@ class AgentLeg:
         request = transaction.request
         extra = list(headers)
         if 100 < status < 300 and request.method in ("INVITE", "UPDATE"):
-            extra += [("Contact", self.contact), ("Allow", self.able.allow)]
+            extra += [
+                ("Contact", self.contact),
+                ("Allow", self.able.allow),
+                ("Supported", ", ".join(self.able.options)),
+            ]
+            extra += self._agree_on_session(request, status)
+            self.local_sdp = sdp or self.local_sdp
         extra.append(("Server", self._agent.identity.user_agent))
         response = response_to(
             request,
@@ -247,6 +300,28 @@ class AgentLeg:
             transaction.respond(response)
         return response
 
+    def _agree_on_session(self, request: Request, status: int) -> Extra:
+        """What a 2xx says of the session timer, which begins anew with it; that of a call not answered yet begins with its answer."""
+        self._reoffers.note(request)
+        if status < 200 or (self.dialog is not None and self._dialog_of(request) is not self.dialog):
+            return ()
+        agreement, headers = self._session.answering(request)
+        if self.early and request.method == "UPDATE":
+            self._session.agreed_early(request.from_.tag or "", agreement)
+        else:
+            self._session.settle(agreement)
+        return headers
+
+    def offering(self) -> Extra:
+        """The headers of an INVITE or UPDATE of ours in the dialog."""
+        return (
+            ("Contact", self.contact),
+            ("Allow", self.able.allow),
+            ("Supported", ", ".join(self.able.options)),
+            *self._session.asking(),
+            ("User-Agent", self._agent.identity.user_agent),
+        )
+
     def _repeat(self, transaction: ServerTransaction, response: Response, on_ack: Callable[[Request], None]) -> None:
         intervals = self._agent.transactions.intervals
         self._accepted = AcceptedInvite(
@@ -256,8 +331,17 @@ class AgentLeg:
     def _unacknowledged(self) -> None:
         """64*T1 without an ACK: the dialog is confirmed, but nobody is there (section 13.3.1.4)."""
         self._accepted = None
-        self._tell_end(Ended("lost", "Our 200 was never acknowledged"))
-        self.send_bye("No ACK")
+        self.lose("Our 200 was never acknowledged", "No ACK")
+
+    def _expired_session(self) -> None:
+        """Nobody has refreshed the session (RFC 4028 section 10)."""
+        self.lose("The session expired: nothing showed that the peer is still there", "Session expired")
+
+    def lose(self, reason: str, said: str | None = None) -> None:
+        """The peer is not there any more, or has lost the dialog. It is told BYE all the same: some only have lost the request."""
+        if not self.over:
+            self._tell_end(Ended("lost", reason))
+            self.send_bye(said)
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
@@ -276,6 +360,8 @@ class AgentLeg:
         if not self.over:
             self.over = True
             self.refers.close()
+            self._session.stop()
+            self._reoffers.stop()
             self._agent.over(self)
 
     def _bye_on(self, dialog: Dialog, reason: str | None) -> None:
@@ -304,7 +390,7 @@ class AgentLeg:
     ) -> Exchange:
         """Send a request in the dialog. Raises MessageError where the dialog leads nowhere."""
         request.headers.add("User-Agent", self._agent.identity.user_agent)
-        exchange = Exchange(self._agent, self._errand(dialog, request), on_response, on_failure)
+        exchange = Exchange(self._agent, self.errand(dialog, request), on_response, on_failure)
         exchange.start()
         return exchange
 
@@ -313,13 +399,7 @@ class AgentLeg:
         if not self.over:
             self._agent.happened(self, event)
 
-    def lose(self, reason: str) -> None:
-        """The peer has lost the dialog. It is told BYE all the same: some only have lost the request."""
-        if not self.over:
-            self._tell_end(Ended("lost", reason))
-            self.send_bye(None)
-
-    def _errand(self, dialog: Dialog, request: Request) -> Errand:
+    def errand(self, dialog: Dialog, request: Request) -> Errand:
         """How a request in the dialog goes out."""
         return Errand(request, dialog.next_hop(), dialog.next_cseq, dialog.flow)
 

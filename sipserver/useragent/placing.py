@@ -10,6 +10,7 @@ from sipserver.legs import Invitation
 from sipserver.locate import Transport, default_port, numeric
 from sipserver.message import Capabilities, Headers, NameAddr, Request, SipUri, escape_user
 from sipserver.message.extensions import RELIABLE
+from sipserver.message.session_expires import MIN_SE, SessionExpires
 from sipserver.protocols import Trunk, TrunkOptions
 from sipserver.registration import Account
 from sipserver.useragent.exchange import Errand
@@ -83,10 +84,12 @@ def options_of(trunk: Trunk, identity: Identity) -> Placing:
 
 
 def extensions_of(able: Capabilities, options: TrunkOptions) -> list[tuple[str, str]]:
-    """What an INVITE over this trunk supports, and what it requires (RFC 3262 section 4)."""
+    """What an INVITE over this trunk supports, and what it requires (RFC 3262 section 4, RFC 4028 section 7.1)."""
     supported = [tag for tag in able.options if tag != RELIABLE or options.reliable100 != "off"]
     required = [RELIABLE] if options.reliable100 == "required" else []
-    return [(name, ", ".join(tags)) for name, tags in (("Supported", supported), ("Require", required)) if tags]
+    timer = [] if options.session_timer is None else [str(SessionExpires(max(options.session_timer, MIN_SE)))]
+    named = (("Supported", supported), ("Require", required), ("Session-Expires", timer))
+    return [(name, ", ".join(values)) for name, values in named if values]
 
 
 def account_of(trunk: Trunk, identity: Identity, line: str, learn: bool) -> Account:

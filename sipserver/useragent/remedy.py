@@ -1,6 +1,7 @@
 """What can be mended after a refusal that says what was wrong with our INVITE (RFC 3261 section 8.1.3.5). Sans-I/O.
 
-An extension that the peer cannot do is left out (420), one that it asks for is promised (421), each once. Nothing can be done about
+An extension that the peer cannot do is left out (420), one that it asks for is promised (421), each once; a session interval that
+is too short for it or for a proxy on the way is made longer (422, RFC 4028 section 7.3). Nothing can be done about
 413, 415 and 416: our body is one small session description without an encoding, and our URIs are sip: already.
 """
 
@@ -11,11 +12,15 @@ from dataclasses import replace
 
 from sipserver.message import Headers, Request, Response
 from sipserver.message.extensions import RELIABLE, requires
+from sipserver.message.session_expires import lengthened
 from sipserver.protocols import TrunkOptions
 from sipserver.useragent.identity import ABLE
 
 _BELONGS_TO = {"timer": ("Session-Expires", "Min-SE")}
 """Headers that mean nothing without their extension."""
+
+MAX_TOO_SHORT = 3
+"""How many proxies on the way may each ask for a longer session interval than the one before."""
 
 
 class Remedies:
@@ -24,9 +29,13 @@ class Remedies:
     def __init__(self, options: TrunkOptions) -> None:
         self._options = options
         self._tried: set[int] = set()
+        self._too_short = 0
 
     def after(self, request: Request, response: Response) -> Request | None:
         """The request as it may be accepted now; None where there is nothing to be mended."""
+        if response.status == 422:
+            self._too_short += 1
+            return lengthened(request, response) if self._too_short <= MAX_TOO_SHORT else None
         if response.status in self._tried:
             return None
         self._tried.add(response.status)

@@ -65,10 +65,14 @@ class ServerLeg(AgentLeg):
         else:
             self.respond(self._transaction, status, sdp=sdp)
 
-    def answer(self, sdp: bytes | None) -> None:
-        """200, until the ACK comes; not while a provisional answer with a session description is open (RFC 3262 section 3)."""
+    def answer(self, sdp: bytes | None, session_timer: int | None = None) -> None:
+        """200, until the ACK comes; not while a provisional answer with a session description is open (RFC 3262 section 3).
+
+        `session_timer`: the session interval that we want, in seconds.
+        """
         if self._undecided and self._answer is None:
             self._answer = (sdp,)
+            self._session.wanted = session_timer
             self._reliable.drop_waiting()
             self._give_answer()
 
@@ -93,9 +97,9 @@ class ServerLeg(AgentLeg):
         super().accept(sdp)
         self._give_answer()
 
-    def decline(self, status: int) -> None:
+    def decline(self, status: int, headers: Extra = ()) -> None:
         """Refuse the pending offer."""
-        super().decline(status)
+        super().decline(status, headers)
         self._give_answer()
 
     def _give_answer(self) -> None:
@@ -124,6 +128,16 @@ class ServerLeg(AgentLeg):
             self.respond(self._transaction, 487)
             self._settle()
         self._peer_left("bye", transaction.request)
+
+    @property
+    def early(self) -> bool:
+        """Whether the call is not answered yet."""
+        return self._transaction.final is None
+
+    @property
+    def may_offer(self) -> bool:
+        """Whether an INVITE of ours may go out; not before the ACK (section 14.1)."""
+        return self._established and super().may_offer
 
     def _prack(self, transaction: ServerTransaction) -> None:
         """RFC 3262 sections 3 and 5: it may bring the answer to our offer, or, once ours is given, an offer."""

@@ -476,7 +476,7 @@ def test_requests_in_the_dialog_that_carry_no_call() -> None:
         1.000  >  200 Accept="application/sdp, multipart/mixed, multipart/alternative, multipart/related, message/sipfrag"
         1.100  <  INFO cseq=3
         1.100  >  200
-        1.200  <  INFO cseq=4 Content-Type=application/dtmf-relay
+        1.200  <  INFO cseq=4 Content-Type=application/sdp
         1.200  >  415
         1.300  <  NOTIFY cseq=5 Event=message-summary Content-Type=application/simple-message-summary
         1.300  >  200

@@ -8,8 +8,8 @@
     9.000  .                           nothing else until then
 
 Every message and event has to be in the transcript; `#` begins a comment. Options after a message are words and `key=value`:
-branch, cseq, tag (the peer's), to (our tag; `none`), sdp, contact, rr (a Record-Route), rack (0: our last RSeq, 1: the next)
-with `of` (the rest of the RAck), and any `Header-Name=value`.
+branch, cseq, tag (the peer's), to (our tag; `none`), sdp, body, contact, rr (a Record-Route), rack (0: our last RSeq, 1: the
+next) with `of` (the rest of the RAck), and any `Header-Name=value`.
 NOTIFY: `frag=180` is a status line as its body, `state` its Subscription-State; `> NOTIFY frag=180` looks at ours.
 `>` lines take `key=value` too: uri, cseq, branch (a label: same label, same branch; other label, other branch), and headers.
 """
@@ -22,7 +22,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
-from sipserver.legs import Ended, Guard, Invitation, LegEvent, Progress, ReferProgress, Referred, Refused, Source
+from sipserver.legs import (
+    Ended,
+    Guard,
+    Invitation,
+    KeyPressed,
+    LegEvent,
+    OfferRefused,
+    Progress,
+    ReferProgress,
+    Referred,
+    Refused,
+    Source,
+)
 from sipserver.locate import Target
 from sipserver.message import Headers, Request, Response, parse, response_to
 from sipserver.protocols import Trunk
@@ -237,6 +249,7 @@ class Transcript:
             headers.add("Record-Route", f"<{route}>")
         if "state" in options:
             headers.add("Subscription-State", options.pop("state"))
+        body = options.pop("body", "body" if "Content-Type" in options else "").encode()
         for name, value in options.items():
             if name != "frag":
                 headers.add(name, value)
@@ -245,7 +258,7 @@ class Transcript:
             return f"SIP/2.0 {options['frag']}\r\n".encode()
         if "sdp" in flags:
             headers.add("Content-Type", "application/sdp")
-        return OFFER if "sdp" in flags else b"body" if "Content-Type" in options else b""
+        return OFFER if "sdp" in flags else body
 
     # -- ! ------------------------------------------------------------------------------------------------------------
 
@@ -272,10 +285,14 @@ class Transcript:
                 "decline_refer": lambda: leg.refers.decline(status),
                 "notify_refer": lambda: leg.refers.tell(status, None),
             }[what]()
-        elif what in ("accept", "decline", "hang_up"):
+        elif what in ("accept", "offer", "decline", "hang_up"):
             assert leg is not None
             argument = (
-                ANSWER if what == "accept" else int(words[1]) if what == "decline" else " ".join(words[1:]) or None
+                ANSWER
+                if what in ("accept", "offer")
+                else int(words[1])
+                if what == "decline"
+                else " ".join(words[1:]) or None
             )
             getattr(leg, what)(argument)
         else:
@@ -283,7 +300,7 @@ class Transcript:
             status = int(words[1]) if len(words) > 1 else 200
             {
                 "ring": lambda: leg.ring(status, ANSWER if "sdp" in words else None, "reliable" in words),
-                "answer": lambda: leg.answer(ANSWER),
+                "answer": lambda: leg.answer(ANSWER, int(words[1]) if len(words) > 1 else None),
                 "reject": lambda: leg.reject(status, None, ()),
             }[what]()
 
@@ -296,7 +313,9 @@ def _event(event: LegEvent) -> str:
     name = type(event).__name__
     if isinstance(event, Ended):
         return f"{name} {event.by}"
-    if isinstance(event, Refused):
+    if isinstance(event, KeyPressed):
+        return f"{name} {event.digit} {event.duration_ms}"
+    if isinstance(event, Refused | OfferRefused):
         return f"{name} {event.status}"
     if isinstance(event, ReferProgress):
         return f"{name} {event.status} {event.reason}{' final' if event.final else ''}"

@@ -110,6 +110,7 @@ class FakeLeg:
         self.retry_after: str | None = None
         self.warning: str | None = None
         self.headers: dict[str, str] = {}
+        self.session_timer: int | None = None
         self._events: asyncio.Queue[LegEvent | None] = asyncio.Queue()
 
     def tell(self, *events: LegEvent) -> None:
@@ -143,7 +144,8 @@ class FakeLeg:
         if reliable:
             self._do("reliable", status)
 
-    def answer(self, sdp: bytes | None) -> None:
+    def answer(self, sdp: bytes | None, session_timer: int | None = None) -> None:
+        self.session_timer = session_timer
         self._do("answer", sdp)
 
     def reject(self, status: int, reason: str | None = None, headers: Sequence[tuple[str, str]] = ()) -> None:
@@ -156,8 +158,12 @@ class FakeLeg:
     def accept(self, sdp: bytes) -> None:
         self._do("accept", sdp)
 
-    def decline(self, status: int = 488) -> None:
+    def decline(self, status: int = 488, headers: Sequence[tuple[str, str]] = ()) -> None:
+        self.warning = dict(headers).get("Warning")
         self._do("decline", status)
+
+    def offer(self, sdp: bytes) -> None:
+        self._do("offer", sdp)
 
     def hang_up(self, reason: str | None = None) -> None:
         self._do("hang_up", reason)
