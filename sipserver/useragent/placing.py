@@ -8,7 +8,7 @@ from itertools import count
 from sipserver.digest import DigestClient
 from sipserver.legs import Invitation
 from sipserver.locate import Transport, default_port, numeric
-from sipserver.message import Capabilities, Headers, NameAddr, Request, SipUri, escape_user
+from sipserver.message import Capabilities, Headers, MessageError, NameAddr, Request, SipUri, escape_user, scheme_of
 from sipserver.message.extensions import RELIABLE
 from sipserver.message.session_expires import MIN_SE, SessionExpires
 from sipserver.protocols import Trunk, TrunkOptions
@@ -46,7 +46,7 @@ def placing_of(invitation: Invitation, identity: Identity) -> Placing:
     """The INVITE of an invitation. Raises MessageError for what cannot be written as SIP."""
     trunk = invitation.trunk
     user = escape_user(invitation.from_user)
-    to = trunk_uri(trunk, escape_user(invitation.to)) if invitation.uri is None else invitation.uri
+    to = trunk_uri(trunk, escape_user(invitation.to)) if invitation.uri is None else _callable(invitation.uri)
     # A registrar knows its own domain only; a peer that knows us by our address is told that.
     host = trunk_uri(trunk).host if trunk.mode == "registration" else identity.host(trunk.transport)
     from_ = NameAddr(
@@ -63,6 +63,7 @@ def placing_of(invitation: Invitation, identity: Identity) -> Placing:
         # A peer that does not know Replaces would ring a second time instead (RFC 3891 section 4).
         headers.add("Require", "replaces")
     if invitation.referred_by is not None:
+        NameAddr.parse(invitation.referred_by)
         headers.add("Referred-By", invitation.referred_by)
     for name, value in invitation.headers:
         headers.add(name, value)
@@ -134,6 +135,13 @@ def trunk_hop(trunk: Trunk) -> SipUri:
     """
     uri = trunk_uri(trunk) if trunk.outbound_proxy is None else _proxy(trunk.outbound_proxy)
     return replace(uri, params=uri.params.with_value("transport", trunk.transport))
+
+
+def _callable(uri: str) -> str:
+    """A whole URI that an INVITE may go to (RFC 3261 section 19.1.1: it carries no headers). Raises MessageError."""
+    if scheme_of(uri) != "tel" and SipUri.parse(uri).headers:
+        raise MessageError("A Request-URI cannot carry headers.", 0)
+    return uri
 
 
 def _placing(request: Request, trunk: Trunk, user: str | None) -> Placing:

@@ -338,7 +338,9 @@ FRAGMENTS = st.sampled_from(
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.sampled_from(["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "NOTIFY", "INFO", "SIP/2.0 200 OK"]),
+    st.sampled_from(
+        ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "NOTIFY", "REFER", "INFO", "SIP/2.0 200 OK"]
+    ),
     st.lists(st.tuples(st.integers(0, 400), st.integers(0, 8), FRAGMENTS), max_size=4),
     st.booleans(),
 )

@@ -66,11 +66,14 @@ def counting_random() -> Callable[[int], bytes]:
 
 
 def user_agent(
-    guard: Guard | None = None, limits: Limits | None = None, is_full: Callable[[], bool] = lambda: False
+    guard: Guard | None = None,
+    limits: Limits | None = None,
+    is_full: Callable[[], bool] = lambda: False,
+    takes_refer: Callable[[Source], bool] = lambda source: False,
 ) -> UserAgent:
     """A user agent at 192.0.2.1:5060."""
     identity = Identity.make("192.0.2.1", {"udp": 5060, "tcp": 5060}, "Test", counting_random())
-    return UserAgent(identity, guard or Everybody(), limits=limits, is_full=is_full)
+    return UserAgent(identity, guard or Everybody(), limits=limits, is_full=is_full, takes_refer=takes_refer)
 
 
 @dataclass
