@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from media.frames import Direction
 from sipserver.message import Request, Response
-from sipserver.message.multipart import media_type, parts
+from sipserver.message.multipart import Part, media_type, parts
 
 Attribute = tuple[str, str | None]
 """`a=name:value`; None for `a=name`."""
@@ -38,6 +38,8 @@ _WORD = re.compile(r"[^\s\x00]+")
 _DIRECTIONS = frozenset(direction.value for direction in Direction)
 _HELD = ("0.0.0.0", "::")
 _MAX_DEPTH = 3
+_OF_THE_SESSION = ("", "session", "render")
+"""Dispositions of a description that counts. `render` is the default of other bodies (RFC 3261 section 20.11) and seen in the wild."""
 
 
 class SdpError(ValueError):
@@ -167,23 +169,26 @@ class Session:
 def sdp_body(message: Request | Response) -> bytes | None:
     """The session description that a message carries, also as part of a multipart body (RFC 5621); None without one.
 
-    A body without Content-Type is taken for one if it looks like one.
+    A body without Content-Type is taken for one if it looks like one. Descriptions that stand for something else than the
+    session, such as `early-session` (RFC 3959), are left aside.
     """
     if not message.body:
         return None
     kind = message.headers.get("content-type")
     if kind is None:
         return message.body if message.body.startswith(b"v=0") else None
-    return _sdp_part(kind, message.body, _MAX_DEPTH)
+    return _sdp_part(Part(kind, message.headers.get("content-disposition"), message.body), _MAX_DEPTH)
 
 
-def _sdp_part(kind: str, body: bytes, depth: int) -> bytes | None:
-    if media_type(kind) == "application/sdp":
-        return body
+def _sdp_part(part: Part, depth: int) -> bytes | None:
+    if media_type(part.disposition or "") not in _OF_THE_SESSION:
+        return None
+    if media_type(part.kind) == "application/sdp":
+        return part.content
     if not depth:
         return None
-    found = (_sdp_part(part_kind, part, depth - 1) for part_kind, part in parts(kind, body))
-    return next((part for part in found if part is not None), None)
+    found = (_sdp_part(inner, depth - 1) for inner in parts(part.kind, part.content))
+    return next((content for content in found if content is not None), None)
 
 
 def _value(lines: list[str], letter: str) -> str | None:

@@ -199,6 +199,9 @@ def _multipart(*parts: bytes, end: bytes = b"\r\n") -> bytes:
 ISUP = b"Content-Type: application/isup;version=ansi\r\n\r\n\x01\x00\r\n\x49"
 WITH_TYPE = b"Content-Disposition: session\r\ncontent-TYPE :application/sdp\r\n\r\n" + SDP
 
+EARLY = WITH_TYPE.replace(b": session", b": early-session").replace(b"v=0", b"v=0\r\ns=early")
+OPTIONAL = WITH_TYPE.replace(b": session", b": Session;handling=optional")
+
 
 @pytest.mark.parametrize(
     ("body", "content_type", "expected"),
@@ -217,6 +220,10 @@ WITH_TYPE = b"Content-Disposition: session\r\ncontent-TYPE :application/sdp\r\n\
         (_multipart(WITH_TYPE), "multipart/mixed", None),
         (_multipart(WITH_TYPE), "multipart/mixed;;boundary=b1", None),
         (b"--b1\r\n" + WITH_TYPE, "multipart/mixed;boundary=b1", SDP),
+        (_multipart(EARLY), "multipart/mixed;boundary=b1", None),
+        (_multipart(EARLY, WITH_TYPE), "multipart/mixed;boundary=b1", SDP),
+        (_multipart(OPTIONAL), "multipart/mixed;boundary=b1", SDP),
+        (_multipart(ISUP) + b"\r\n--b1\r\n" + WITH_TYPE, "multipart/mixed;boundary=b1", None),
     ],
 )
 def test_the_description_is_found(body: bytes, content_type: str | None, expected: bytes | None) -> None:

@@ -8,8 +8,8 @@
     9.000  .                           nothing else until then
 
 Every message and event has to be in the transcript; `#` begins a comment. Options after a message are words and `key=value`:
-branch, cseq, tag (the peer's), to (our tag; `none`), sdp, body, contact, rr (a Record-Route), rack (0: our last RSeq, 1: the
-next) with `of` (the rest of the RAck), and any `Header-Name=value`.
+branch, cseq, tag (the peer's), to (our tag; `none`), sdp, mixed (the same in a multipart body), body, contact, rr (a
+Record-Route), rack (0: our last RSeq, 1: the next) with `of` (the rest of the RAck), and any `Header-Name=value`.
 NOTIFY: `frag=180` is a status line as its body, `state` its Subscription-State; `> NOTIFY frag=180` looks at ours.
 `>` lines take `key=value` too: uri, cseq, branch (a label: same label, same branch; other label, other branch), and headers.
 """
@@ -48,6 +48,14 @@ from sipserver.useragent.leg import AgentLeg
 from sipserver.useragent.server_leg import ServerLeg
 
 OFFER = b"v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+MIXED = (
+    b"--outer\r\nContent-Type: application/isup;version=itu-t92+\r\nContent-Disposition: signal;handling=optional\r\n\r\n\x01\r\n"
+    b"--outer\r\nContent-Type: multipart/alternative;boundary=in\r\n\r\n--in\r\nContent-Type: text/plain\r\n\r\nno sdp\r\n"
+    b"--in\r\nContent-Type: application/sdp\r\nContent-Disposition: session;handling=optional\r\n\r\n"
+    + OFFER
+    + b"\r\n--in--\r\n--outer--\r\n"
+)
+"""The same description among other things, nested, as switches with ISUP send it (RFC 5621)."""
 ANSWER = OFFER.replace(b"192.0.2.9", b"192.0.2.1")
 TRUNK = Trunk("t", "o", "ip_allowlist", "192.0.2.9", 5070, username="u", password="p")
 
@@ -259,6 +267,9 @@ class Transcript:
         if "frag" in options:
             headers.add("Content-Type", "message/sipfrag;version=2.0")
             return f"SIP/2.0 {options['frag']}\r\n".encode()
+        if "mixed" in flags:
+            headers.add("Content-Type", 'multipart/mixed;boundary="outer"')
+            return MIXED
         if "sdp" in flags:
             headers.add("Content-Type", "application/sdp")
         return OFFER if "sdp" in flags else body
