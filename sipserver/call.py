@@ -33,6 +33,7 @@ from sipserver.protocols import (
     LiveCall,
     Problem,
     TransferOrder,
+    TrunkOptions,
 )
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
@@ -60,6 +61,8 @@ class Call:
         self.answered_at: int | None = None
         self.agreed: Once[bytes | None] = Once()
         """The SDP of the peer's answer: of the 2xx to our INVITE, or of the ACK of our 2xx, or of the PRACK of our 18x."""
+        self.again: Callable[[Refused], Leg | None] = _never
+        """For who placed the call: another leg, where a refusal is not the last word."""
         self._services = services
         self._over: Once[Outcome] = Once()
         self._group = asyncio.TaskGroup()
@@ -146,7 +149,12 @@ class Call:
         try:
             services = self._services
             self._session = await MediaSession.open(
-                services.media, self.id, recording, session_id=services.clock(), host=services.media_host
+                services.media,
+                self.id,
+                recording,
+                session_id=services.clock(),
+                host=services.media_host,
+                options=self._options,
             )
         except MediaUnavailable as error:
             self._problem("media", f"No media could be opened: {error}")
@@ -165,6 +173,12 @@ class Call:
         self.answered_at = self._services.clock()
         self._logger.info("call answered")
         self._write(self._services.log.answered(self.id, self._sip_call_id, self.answered_at))
+
+    def insecure(self) -> None:
+        """The callee did not take our offer, which had to be encrypted."""
+        self._problem(
+            "sip", "The callee takes no encrypted media, and the trunk is set to nothing else (srtp: required)."
+        )
 
     def unusable(self, error: NotAcceptable, sip_code: int | None = None) -> NotEstablished:
         """What to raise for a peer's SDP that cannot be used; `sip_code` is what we refuse its INVITE with, where it was one."""
@@ -196,9 +210,17 @@ class Call:
             return
         session = self._agreed_session()
         await session.connect()
+        self._warn_of_leaked_keys(session)
         self._spawn(session.watched.watch(self._observe))
         self._spawn(self._limit_duration())
         await self._converse(session)
+
+    def _warn_of_leaked_keys(self, session: MediaSession) -> None:
+        """SDES keeps keys from those alone who cannot read the signalling (RFC 4568 section 7)."""
+        source, trunk = self._leg.source if self._leg else None, self.party.trunk
+        transport = source.transport if source else trunk.transport if trunk else None
+        if session.is_secure and transport != "tls":
+            self._logger.warning("media keys went over SIP without TLS")
 
     async def _converse(self, session: MediaSession) -> None:
         party = self.party
@@ -261,6 +283,11 @@ class Call:
             self._write(self._services.log.ringing(self.id, self._sip_call_id, self._services.clock()))
 
     def _refused(self, event: Refused) -> None:
+        leg = self.again(event)
+        if leg is not None:
+            self._sip_call_id = leg.call_id
+            self.follow(leg)
+            return
         if event.problem is not None:
             self._problem("sip", event.problem)
         self.end(refused(event.status, event.reason))
@@ -373,10 +400,18 @@ class Call:
         self._logger.warning("call problem", part=part)
         self._write(self._services.log.problem(self.id, Problem(self._services.clock(), part, message)))
 
+    @property
+    def _options(self) -> TrunkOptions:
+        return TrunkOptions() if self.party.trunk is None else self.party.trunk.options
+
     def _agreed_session(self) -> MediaSession:
         if self._session is None:
             raise RuntimeError("The call has an answer and no session.")
         return self._session
+
+
+def _never(refusal: Refused) -> None:
+    """A refusal is the last word."""
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:

@@ -14,15 +14,15 @@ from sipserver.capacity import Capacity
 from sipserver.guard import Registered, nothing_registered
 from sipserver.legs import Leg
 from sipserver.live import LiveCalls
-from sipserver.media_session import MediaSession
+from sipserver.media_session import MediaSession, exchange_of
 from sipserver.message import Request
 from sipserver.message.extensions import RELIABLE, requires, supports
 from sipserver.message.grammar import quote
 from sipserver.numbers import called_numbers, caller_number, region_of
-from sipserver.offer import NotAcceptable, OfferAnswer
+from sipserver.offer import NotAcceptable
 from sipserver.outcome import RETRY_AFTER, later
 from sipserver.party import Party, Services
-from sipserver.protocols import Agent, AgentDirectory, CallDirection, InboundCall, Route, Trunk
+from sipserver.protocols import Agent, AgentDirectory, CallDirection, InboundCall, Route, Trunk, TrunkOptions
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
 
@@ -87,7 +87,7 @@ class Inbound:
         self._check_node()
         agent = self._agent(route)
         must_be_reliable = _must_be_reliable(leg.invite, route.trunk)
-        _check_offer(leg)
+        _check_offer(leg, route.trunk.options)
         called = InboundCall(
             call_id=self._new_id(),
             route=route,
@@ -185,7 +185,7 @@ class Inbound:
         session = await call.open_session()
         await asyncio.sleep(self._manners.ring_seconds)
         try:
-            sdp = session.offer() if offer is None else session.answer(offer)
+            sdp = session.offer(plain=True) if offer is None else session.answer(offer)
         except NotAcceptable as error:
             raise call.unusable(error, sip_code=488) from None
         leg.answer(sdp, session_timer)
@@ -196,7 +196,7 @@ class Inbound:
     async def _establish_early(self, leg: Leg, session_timer: int | None, call: Call) -> None:
         """The first reliable answer has to bring the offer (RFC 3261 section 13.2.1); its PRACK brings the answer."""
         session = await call.open_session()
-        leg.ring(180, session.offer(), reliable=True)
+        leg.ring(180, session.offer(plain=True), reliable=True)
         try:
             session.accept_answer(await call.agreed.wait())
         except NotAcceptable as error:
@@ -219,14 +219,14 @@ def _must_be_reliable(invite: Request, trunk: Trunk) -> bool:
     return trunk.options.reliable100 == "required" or requires(invite, RELIABLE)
 
 
-def _check_offer(leg: Leg) -> None:
+def _check_offer(leg: Leg, options: TrunkOptions) -> None:
     """Whether the offer can be answered at all, before a row and a recording are begun. Our own address is not known yet: the
     source's stands for it, being of the same family."""
     offer = sdp_body(leg.invite)
     if offer is None or leg.source is None:
         return
     try:
-        OfferAnswer(leg.source.host, 9, 0).answer(offer)
+        exchange_of(leg.source.host, 9, 0, options).answer(offer)
     except NotAcceptable as error:
         raise Rejected(488, str(error), _warning(error)) from None
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import cast
 
 from media.frames import CallMedia, MediaPlane
-from sipserver.offer import OfferAnswer
+from sipserver.offer import OfferAnswer, codecs_named
+from sipserver.protocols import TrunkOptions
+from sipserver.sdes import Sdes
 from sipserver.watched import WatchedMedia
+
+_DEFAULTS = TrunkOptions()
+
+
+def exchange_of(host: str, port: int, session_id: int, options: TrunkOptions) -> OfferAnswer:
+    """Offers and answers as a trunk's options want them."""
+    sdes = Sdes(options.srtp, secrets.token_bytes)
+    return OfferAnswer(host, port, session_id, codecs_named(options.codecs), ptime=options.ptime, sdes=sdes)
 
 
 class MediaSession:
@@ -16,18 +27,27 @@ class MediaSession:
     `session_id` is that of our o= line; `host` is where peers reach our media, the bound address if it is not given.
     """
 
-    def __init__(self, media: CallMedia, session_id: int, host: str | None = None) -> None:
+    def __init__(
+        self, media: CallMedia, session_id: int, host: str | None = None, options: TrunkOptions = _DEFAULTS
+    ) -> None:
         self.watched = WatchedMedia(media)
         self._media = media
         self._host = host or media.host
-        self._exchange = OfferAnswer(self._host, media.port, session_id)
+        self._options = options
+        self._exchange = exchange_of(self._host, media.port, session_id, options)
 
     @classmethod
     async def open(
-        cls, plane: MediaPlane, call_id: str, recording: Path | None, session_id: int, host: str | None = None
+        cls,
+        plane: MediaPlane,
+        call_id: str,
+        recording: Path | None,
+        session_id: int,
+        host: str | None = None,
+        options: TrunkOptions = _DEFAULTS,
     ) -> MediaSession:
         """Take a row. Raises MediaUnavailable."""
-        return cls(await plane.open(call_id, recording), session_id, host)
+        return cls(await plane.open(call_id, recording), session_id, host, options)
 
     @property
     def media(self) -> CallMedia:
@@ -39,9 +59,18 @@ class MediaSession:
         """Whether an offer has been answered."""
         return self._exchange.negotiated is not None
 
-    def offer(self) -> bytes:
-        """Our offer."""
-        return self._exchange.offer()
+    @property
+    def is_secure(self) -> bool:
+        """Whether SRTP was agreed to."""
+        return self._exchange.negotiated is not None and self._exchange.negotiated.srtp is not None
+
+    def offer(self, *, plain: bool = False) -> bytes:
+        """Our offer. plain: to a peer that must not be asked twice, so without encryption where the trunk permits that."""
+        return self._exchange.offer(plain=plain)
+
+    def plain_offer(self) -> bytes | None:
+        """Our offer once more, without encryption; None where it had none, or the trunk wants it."""
+        return self._exchange.offer(plain=True) if self._exchange.offered_needlessly_secure else None
 
     def answer(self, sdp: bytes) -> bytes:
         """Our answer to the peer's offer. Raises NotAcceptable; the session then is as it was."""
@@ -56,8 +85,8 @@ class MediaSession:
 
         Raises NotAcceptable; the session then is as it was.
         """
-        exchange = OfferAnswer(self._host, self._media.port, session_id)
-        sdp = exchange.offer() if offer is None else exchange.answer(offer)
+        exchange = exchange_of(self._host, self._media.port, session_id, self._options)
+        sdp = exchange.offer(plain=True) if offer is None else exchange.answer(offer)
         self._exchange = exchange
         return sdp
 
@@ -65,4 +94,4 @@ class MediaSession:
         """Let media flow as agreed. Before the first agreement there is nothing to follow."""
         agreed = self._exchange.negotiated
         if agreed is not None:
-            await self._media.connect(agreed.remote, agreed.format, agreed.direction)
+            await self._media.connect(agreed.remote, agreed.format, agreed.direction, agreed.srtp)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from media.frames import Codec, Direction, RtpFormat, RtpRemote
+from media.frames import Codec, Direction, RtpFormat, RtpRemote, SrtpKeys
+from sipserver.sdes import PLAIN_PROFILES, SECURE_PROFILES, Crypto, Sdes, cryptos
 from sipserver.sdp import Attribute, Format, Media, Origin, SdpError, Session
 
 PTIME = 20
-"""Milliseconds of audio that we send in a packet, and want to get."""
+"""Milliseconds of audio that we want to get in a packet, and send where the peer does not say how many it wants."""
 EVENT = "telephone-event"
 EVENT_PAYLOAD_TYPE = 101
 EVENTS = "0-15"
@@ -18,7 +19,7 @@ EVENTS = "0-15"
 
 Address = IPv4Address | IPv6Address
 
-_PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
+_PROTOCOLS = PLAIN_PROFILES + SECURE_PROFILES
 _SENDS = (Direction.SENDRECV, Direction.SENDONLY)
 _HEARS = (Direction.SENDRECV, Direction.RECVONLY)
 
@@ -52,6 +53,12 @@ PCMA = AudioCodec(Codec.PCMA, 8)
 G711 = (PCMU, PCMA)
 
 
+def codecs_named(names: Sequence[str]) -> tuple[AudioCodec, ...]:
+    """The codecs of these encoding names, in their order; names that we do not speak are left out. All of ours, if none is left."""
+    known = {codec.codec.value.upper(): codec for codec in G711}
+    return tuple(known[name.upper()] for name in names if name.upper() in known) or G711
+
+
 @dataclass(frozen=True, slots=True)
 class Negotiated:
     """What holds after an offer and its answer; what `CallMedia.connect` takes. `direction` is seen from us."""
@@ -59,6 +66,7 @@ class Negotiated:
     remote: RtpRemote
     format: RtpFormat
     direction: Direction
+    srtp: SrtpKeys | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,7 @@ class _Stream:
     common: list[Format]
     events: list[Format]
     direction: Direction
+    crypto: Crypto | None
 
     def event(self, rate: int) -> int | None:
         """The payload type of telephone events at the codec's clock rate (RFC 4733 section 2.5.1.1)."""
@@ -79,18 +88,23 @@ class _Stream:
 class OfferAnswer:
     """One leg's offers and answers.
 
-    `host` and `port` are where we receive RTP. `codecs` is what we speak, in our order. Which codec an answer of ours takes
-    the peer's order decides, or ours with `prefer_ours`; one that is in use stays while the peer still offers it.
+    `host` and `port` are where we receive RTP. `codecs` is what we speak, in our order, `ptime` the milliseconds of audio that
+    we want in a packet. Which codec an answer of ours takes the peer's order decides, or ours with `prefer_ours`; one that is
+    in use stays while the peer still offers it. Without `sdes` media are plain.
     """
 
     def __init__(
-        self, host: str, port: int, session_id: int, codecs: Sequence[AudioCodec] = G711, *, prefer_ours: bool = False
-    ) -> None:
+        self, host: str, port: int, session_id: int, codecs: Sequence[AudioCodec] = G711,
+        *, prefer_ours: bool = False, ptime: int = PTIME, sdes: Sdes | None = None,
+    ) -> None:  # fmt: skip
         self._host = host
         self._port = port
         self._family = ip_address(host).version
         self._codecs = tuple(codecs)
         self._prefer_ours = prefer_ours
+        self._ptime = ptime
+        self._sdes = sdes or Sdes("off", bytes)
+        self._profile = PLAIN_PROFILES[0]
         self._origin = Origin(session_id, 0, host)
         self._sent: Session | None = None
         # The m= lines in their order: a refusal each, and None where our audio goes.
@@ -100,13 +114,36 @@ class OfferAnswer:
         self.changed = False
         """Whether the last answer, ours or theirs, changed `negotiated`."""
 
-    def offer(self, codecs: Sequence[AudioCodec] | None = None, direction: Direction = Direction.SENDRECV) -> bytes:
-        """Our offer; also the one that goes into a 200 to an INVITE without any. Streams refused before stay refused."""
+    def offer(
+        self,
+        codecs: Sequence[AudioCodec] | None = None,
+        direction: Direction = Direction.SENDRECV,
+        *,
+        plain: bool = False,
+    ) -> bytes:
+        """Our offer; also the one that goes into a 200 to an INVITE without any. Streams refused before stay refused.
+
+        plain: nothing encrypted, where the trunk permits that. Later offers are as secure as what was agreed to.
+        """
         chosen = self._codecs if codecs is None else tuple(codecs)
         formats = [Format(codec.payload_type, codec.codec.value, codec.rate) for codec in chosen]
         event = self.negotiated.format.telephone_event if self.negotiated else None
-        audio = self._audio(formats, EVENT_PAYLOAD_TYPE if event is None else event, direction)
+        profile, lines = self._security(plain)
+        audio = self._audio(formats, EVENT_PAYLOAD_TYPE if event is None else event, direction, profile, lines)
         return self._describe(audio)
+
+    def _security(self, plain: bool) -> tuple[str, list[Attribute]]:
+        """The profile of our offer, and its keys. A peer that has agreed to keys in another profile than theirs is offered that."""
+        if self.negotiated is not None and self.negotiated.srtp is not None:
+            return self._profile, self._sdes.lines()
+        if self._sdes.mode == "required" or (self._sdes.mode == "preferred" and not plain and self.negotiated is None):
+            return SECURE_PROFILES[0], self._sdes.lines()
+        return PLAIN_PROFILES[0], []
+
+    @property
+    def offered_needlessly_secure(self) -> bool:
+        """Our last description had keys, and the trunk permits to do without."""
+        return self._sdes.mode == "preferred" and self._sent is not None and any(map(cryptos, self._sent.media))
 
     def answer(self, sdp: bytes, direction: Direction = Direction.SENDRECV) -> bytes:
         """The answer to the peer's offer; `direction` is what we want. Raises NotAcceptable, and then nothing has changed."""
@@ -116,7 +153,8 @@ class OfferAnswer:
         flow = _combine(direction, stream.direction)
         self._agree(stream, chosen, flow)
         self._lines = tuple(None if i == index else _refusal(line) for i, line in enumerate(theirs.media))
-        return self._describe(self._audio([chosen], stream.event(chosen.rate), flow, stream.media.protocol))
+        lines = [] if stream.crypto is None else [self._sdes.line(stream.crypto)]
+        return self._describe(self._audio([chosen], stream.event(chosen.rate), flow, stream.media.protocol, lines))
 
     def accept_answer(self, sdp: bytes) -> None:
         """Take the peer's answer to our last offer. Raises NotAcceptable, and then nothing has changed."""
@@ -126,9 +164,9 @@ class OfferAnswer:
         index = self._lines.index(None)
         if index >= len(theirs.media):
             raise NotAcceptable("The answer lacks the audio line.")
-        stream = self._stream(theirs, theirs.media[index])
-        offered = self._sent.direction_of(self._sent.media[index])
-        self._agree(stream, stream.common[0], _combine(offered, stream.direction))
+        ours = self._sent.media[index]
+        stream = self._stream(theirs, theirs.media[index], lambda media: self._sdes.answered(media, ours))
+        self._agree(stream, stream.common[0], _combine(self._sent.direction_of(ours), stream.direction))
 
     @property
     def local(self) -> bytes | None:
@@ -136,19 +174,24 @@ class OfferAnswer:
         return None if self._sent is None else bytes(self._sent)
 
     def _choose(self, theirs: Session) -> tuple[int, _Stream]:
-        """The first stream that can be agreed to."""
-        faults = []
+        """The first stream that can be agreed to; before it the first of those with a key."""
+        found, faults = [], []
         for index, media in enumerate(theirs.media):
             try:
-                return index, self._stream(theirs, media)
+                found.append((index, self._stream(theirs, media, self._sdes.choose)))
             except NotAcceptable as fault:
                 faults.append(fault)
-        raise max(faults, key=_closeness, default=NotAcceptable("The offer has no streams.", 304))
+        if not found:
+            raise max(faults, key=_closeness, default=NotAcceptable("The offer has no streams.", 304))
+        return next((one for one in found if one[1].crypto is not None), found[0])
 
-    def _stream(self, theirs: Session, media: Media) -> _Stream:
-        """What the peer says of one stream. Raises NotAcceptable where it cannot be agreed to."""
+    def _stream(self, theirs: Session, media: Media, secured: Callable[[Media], Crypto | None]) -> _Stream:
+        """What the peer says of one stream. Raises NotAcceptable where it cannot be agreed to.
+
+        secured: the key that is taken of it, None for plain media; raises SdpError.
+        """
         if media.kind != "audio" or not media.port or media.protocol.upper() not in _PROTOCOLS:
-            raise NotAcceptable("There is no audio stream over RTP/AVP.", 304)
+            raise NotAcceptable("There is no audio stream over RTP/AVP or RTP/SAVP.", 304)
         codecs = media.codecs
         common = [form for form in codecs if any(codec.matches(form) for codec in self._codecs)]
         if not common:
@@ -157,7 +200,11 @@ class OfferAnswer:
         if address is None or address.version != self._family:
             raise NotAcceptable(f"RTP cannot be sent to {theirs.host_of(media)} from here.", 302)
         events = [form for form in codecs if form.name.lower() == EVENT]
-        return _Stream(media, address, common, events, theirs.direction_of(media))
+        try:
+            crypto = secured(media)
+        except SdpError as error:
+            raise NotAcceptable(str(error), 302) from None
+        return _Stream(media, address, common, events, theirs.direction_of(media), crypto)
 
     def _pick(self, common: list[Format]) -> Format:
         if self.negotiated is not None:
@@ -168,9 +215,15 @@ class OfferAnswer:
         return common[0]
 
     def _agree(self, stream: _Stream, chosen: Format, flow: Direction) -> None:
-        agreed = Negotiated(self._remote(stream), self._format(stream, chosen), flow)
+        agreed = Negotiated(self._remote(stream), self._format(stream, chosen), flow, self._keys(stream.crypto))
+        if agreed.srtp is None:
+            self._sdes.forget()
+        self._profile = stream.media.protocol
         self.changed = agreed != self.negotiated
         self.negotiated = agreed
+
+    def _keys(self, theirs: Crypto | None) -> SrtpKeys | None:
+        return None if theirs is None else SrtpKeys(theirs.suite, self._sdes.key(theirs.suite), theirs.key)
 
     def _remote(self, stream: _Stream) -> RtpRemote:
         """Of a peer that holds with an address of zeros the former address stays known."""
@@ -181,19 +234,19 @@ class OfferAnswer:
 
     def _format(self, stream: _Stream, chosen: Format) -> RtpFormat:
         codec = next(codec.codec for codec in self._codecs if codec.matches(chosen))
-        wanted, most = stream.media.ptime or PTIME, stream.media.maxptime
+        wanted, most = stream.media.ptime or self._ptime, stream.media.maxptime
         ptime = wanted if most is None else min(wanted, most)
         return RtpFormat(codec, chosen.payload_type, stream.event(chosen.rate), ptime)
 
     def _audio(
-        self, formats: Sequence[Format], event: int | None, direction: Direction, protocol: str = "RTP/AVP"
+        self, formats: Sequence[Format], event: int | None, direction: Direction, protocol: str, crypto: list[Attribute]
     ) -> Media:
         numbers = [str(form.payload_type) for form in formats]
         attributes: list[Attribute] = [("rtpmap", f"{form.payload_type} {form.name}/{form.rate}") for form in formats]
         if event is not None:
             numbers.append(str(event))
             attributes += [("rtpmap", f"{event} {EVENT}/{formats[0].rate}"), ("fmtp", f"{event} {EVENTS}")]
-        attributes += [("ptime", str(PTIME)), (direction.value, None)]
+        attributes += [("ptime", str(self._ptime)), *crypto, (direction.value, None)]
         return Media("audio", self._port, protocol, tuple(numbers), None, tuple(attributes))
 
     def _describe(self, audio: Media) -> bytes:

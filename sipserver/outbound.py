@@ -7,13 +7,17 @@ from functools import partial
 
 from sipserver.call import Call
 from sipserver.capacity import Capacity
-from sipserver.legs import Endpoint, Invitation
+from sipserver.legs import Endpoint, Invitation, Leg, Refused
 from sipserver.live import LiveCalls
+from sipserver.media_session import MediaSession
 from sipserver.message import MessageError
 from sipserver.offer import NotAcceptable
 from sipserver.outcome import NotEstablished, Outcome
 from sipserver.party import Party, Services
 from sipserver.protocols import CallDirection, DialOrder, EndedReason
+
+NOT_ACCEPTABLE = (488, 606)
+"""What a callee says to an offer that it cannot take (RFC 3261 sections 21.4.26 and 21.6.4)."""
 
 
 class Outbound:
@@ -39,6 +43,7 @@ class Outbound:
             leg = self._endpoint.invite(_invitation(order, session.offer()))
         except MessageError as error:
             raise call.unplaceable(error) from None
+        call.again = partial(self._plainly, order, call, session)
         call.follow(leg)
         try:
             async with asyncio.timeout(order.ring_timeout_seconds):
@@ -50,6 +55,15 @@ class Outbound:
         except NotAcceptable as error:
             raise call.unusable(error) from None
         call.answered()
+
+    def _plainly(self, order: DialOrder, call: Call, session: MediaSession, refusal: Refused) -> Leg | None:
+        """Many who do without SRTP say 488 to an offer with it: they are asked once more, where the trunk permits plain media."""
+        if refusal.status not in NOT_ACCEPTABLE:
+            return None
+        if order.trunk.options.srtp == "required":
+            call.insecure()
+        offer = session.plain_offer()
+        return None if offer is None else self._endpoint.invite(_invitation(order, offer))
 
 
 def _invitation(order: DialOrder, sdp: bytes) -> Invitation:

@@ -1,7 +1,8 @@
 """What an SRTP stream has come to, one object for each direction of a call: indexes, rollover counters, replays (RFC 3711 section 3.3).
 
-A stream begins with rollover counter 0 (RFC 4568 section 6.4), and a new key leaves the counter as it is (RFC 3711 section
-3.3.1). Not all peers agree on the latter, so what comes with a new key is believed either way, if it is authentic.
+With a key from SDES a stream begins with rollover counter 0 (RFC 4568 section 6.4): the peer may be another than before. RFC 3711
+section 3.3.1 would have a new key leave the counter as it is, and peers differ, so what comes is believed either way, if it
+is authentic.
 """
 
 from __future__ import annotations
@@ -26,17 +27,17 @@ _MOST_CONTROL = 1 << 31
 
 
 class Outgoing:
-    """What we send with one master key: one SSRC, whose packets come in their order. `before`: what was sent with until now."""
+    """What we send with one master key: one SSRC, whose packets come in their order."""
 
-    def __init__(self, suite: CryptoSuite, master: bytes, before: Outgoing | None = None) -> None:
+    def __init__(self, suite: CryptoSuite, master: bytes) -> None:
         self._transform = _transform(suite, master)
-        self._index: int | None = None if before is None else before._index
+        self._index: int | None = None
         self._control_index = 0
 
     def protect(self, packet: bytes) -> bytes:
         """Secure an RTP packet. Raises SrtpError for what is none."""
         _, _, sequence, _, ssrc = _fields(packet)
-        index = sequence if self._index is None else _nearest(self._index, sequence)
+        index = sequence if self._index is None else self._index + (sequence - self._index & 0xFFFF)
         self._index = index
         return self._transform.seal(packet, _header(packet), ssrc, index)
 
@@ -109,7 +110,7 @@ class Incoming:
         """Counter 0; 1 where the stream may have begun just before the sequence wrapped; and where the key before had come to."""
         found = [sequence, sequence + 0x10000] if sequence < 0x8000 else [sequence]
         known = self._before._streams.get(ssrc) if self._before is not None else None
-        if known is not None and (index := _nearest(known.highest, sequence)) not in found:
+        if known is not None and (index := _nearest(known.highest, sequence)) > 0 and index not in found:
             found.append(index)
         return found
 

@@ -104,7 +104,7 @@ class SecureRows:
 def _outgoing(now: _Secured, keys: SrtpKeys) -> Outgoing:
     if (keys.suite, keys.local) == (now.keys.suite, now.keys.local):
         return now.outgoing
-    return Outgoing(keys.suite, keys.local, now.outgoing)
+    return Outgoing(keys.suite, keys.local)
 
 
 def _incoming(now: _Secured, keys: SrtpKeys) -> Incoming:

@@ -253,6 +253,22 @@ def test_a_new_key_of_the_peer_while_its_old_packets_still_come() -> None:
     on_a_secure_line(test)
 
 
+def test_another_key_of_ours_begins_at_zero() -> None:
+    """It is for another peer (Replaces), who cannot know how often the sequence of the call has wrapped."""
+
+    async def test(peer: SecurePeer) -> None:
+        for sequence in (0x7FFF, 0xFFF0):
+            peer.line.plane.engine._mouth.sender._sequence[peer.line.call.row] = sequence
+            assert len(await peer.tick(20)) == 20
+        other = SrtpKeys(SUITE, UNKNOWN, NEW)
+        await secure(peer.line, other)
+        peer.key(other)
+        sent = await peer.tick(5)
+        assert [packet.sequence < 50 for packet, _ in sent] == [True] * 5
+
+    on_a_secure_line(test)
+
+
 def test_another_source_of_the_peer() -> None:
     """The PBX put somebody else on the line: another SSRC with the same key, and ours stays."""
 

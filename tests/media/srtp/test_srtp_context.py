@@ -129,17 +129,6 @@ def test_control_that_is_not_encrypted_is_refused() -> None:
 # -- new keys ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_new_key_keeps_our_counter() -> None:
-    """RFC 3711 section 3.3.1."""
-    before = Outgoing(SUITE, KEY)
-    for index in (65535, 65536):
-        before.protect(rtp(index))
-    after = Outgoing(SUITE, OTHER, before)
-    receiver = Incoming(SUITE, OTHER)
-    receiver.unprotect(sealed([65535, 65536], OTHER)[1])
-    assert receiver.unprotect(after.protect(rtp(65537))) == rtp(65537)
-
-
 @pytest.mark.parametrize("counter_stays", [True, False])
 def test_a_peer_with_a_new_key_may_keep_its_counter_or_begin_anew(counter_stays: bool) -> None:
     before = Incoming(SUITE, KEY)
