@@ -2,7 +2,8 @@
 
 `core` is the sans-I/O middle: messages and time in, messages and events out. `server_leg` and `client_leg` are the two ends of
 a call, `leg` what they share; `exchange` is a request of ours with its way and its credentials; `placing` writes the requests that
-begin something; `accepted` repeats a 2xx. `endpoint` is the asyncio side, `face` a leg as its owner sees it.
+begin something; `accepted` repeats a 2xx; `refers` is what begins on a leg with a REFER, `referral` ours, `notifier` what we owe
+the peer for its own. `endpoint` is the asyncio side, `face` a leg as its owner sees it.
 """
 
 from sipserver.useragent.endpoint import SipEndpoint, TlsFace

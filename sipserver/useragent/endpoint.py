@@ -58,7 +58,7 @@ class SipEndpoint:
     UDP and TCP can have.
 
     `advertised` is the host in Via and Contact: the bound address if it is not given. `clock` gives seconds that never go back,
-    `random` that many random bytes.
+    `random` that many random bytes; `takes_refer` says whether Allow promises REFER to who is there.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class SipEndpoint:
         intervals: Intervals | None = None,
         limits: Limits | None = None,
         tcp_limits: TcpLimits | None = None,
+        takes_refer: Callable[[Source], bool] = lambda source: False,
         resolver: Resolver | None = None,
     ) -> None:
         self.host = host
@@ -93,6 +94,7 @@ class SipEndpoint:
         self._intervals = intervals
         self._limits = limits
         self._tcp_limits = tcp_limits
+        self._takes_refer = takes_refer
         self._resolver = resolver or Resolver(socket.AF_INET6 if ":" in host else socket.AF_INET, clock)
         self._core: UserAgent | None = None
         self._on_invite: OnInvite | None = None
@@ -161,6 +163,7 @@ class SipEndpoint:
             tap=self._tap,
             intervals=self._intervals,
             limits=self._limits,
+            takes_refer=self._takes_refer,
         )
 
     def invite(self, invitation: Invitation) -> Leg:
