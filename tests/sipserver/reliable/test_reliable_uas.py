@@ -131,6 +131,23 @@ def test_a_prack_outside_of_any_dialog_is_481() -> None:
     Transcript().run("0 < PRACK to=gone RAck='1 1 INVITE'\n0 > 481")
 
 
+def test_a_prack_from_whom_we_called_is_481() -> None:
+    Transcript().run(
+        """
+        0.000  !  invite
+        0.000  >  INVITE
+        0.100  <  180 tag=x
+        0.100  *  Progress 180
+        0.200  <  PRACK cseq=1 tag=x RAck='1 1 INVITE'
+        0.200  >  481
+        """
+    )
+
+
+def test_also_over_tcp_it_is_repeated_for_hops_further_on_may_lose_it() -> None:
+    Transcript(transport="tcp").run(REQUIRED + "0.51 > 180\n1.51 > 180\n1.6 < PRACK cseq=2 rack=0\n1.6 > 200\n9 .")
+
+
 def test_the_200_waits_for_the_prack_of_a_183_with_a_description() -> None:
     """RFC 3262 section 3; the description that was acknowledged is not sent again."""
     script = Transcript()
