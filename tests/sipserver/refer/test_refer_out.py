@@ -274,7 +274,7 @@ def test_a_peer_without_subscriptions() -> None:
 
 @pytest.mark.parametrize("notified", [False, True])
 def test_the_peer_hangs_up_when_it_has_taken_the_refer(notified: bool) -> None:
-    """It is the transferee's right, and trunks do it at once; how the transfer ended nobody tells then (RFC 5407 section 3.3)."""
+    """It is the transferee's right, and trunks do it at once; how the transfer ended nobody tells then."""
     script = called()
     script.run(
         f"""
@@ -304,7 +304,7 @@ def test_the_peer_hangs_up_when_it_has_taken_the_refer(notified: bool) -> None:
 
 
 def test_refer_and_bye_cross() -> None:
-    """RFC 5407 section 3.3.1: the peer hung up before our REFER reached it, and answers 481."""
+    """RFC 5407, in the mortal state: the peer hung up before our REFER reached it, and answers 481."""
     script = called()
     script.run(
         f"""
