@@ -6,14 +6,14 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from sipserver.legs import LegEvent, Progress
+from sipserver.legs import LegEvent, Progress, ReferProgress
 from sipserver.referto import ReferTo
 from sipserver.replaces import DialogName, Replaces
 from sipserver.useragent.leg import AgentLeg
 from sipserver.useragent.server_leg import ServerLeg
 
 _MAX_WAITING = 64
-"""Events that wait for the owner. When there are so many, further `Progress` is dropped, nothing else is."""
+"""Events that wait for the owner. When there are so many, further news of progress are dropped, nothing else is."""
 
 
 class EndpointLeg:
@@ -107,7 +107,7 @@ class EndpointLeg:
 
     def put(self, event: LegEvent) -> None:
         """An event of the core."""
-        if len(self._waiting) < _MAX_WAITING or not isinstance(event, Progress):
+        if len(self._waiting) < _MAX_WAITING or not _is_passing(event):
             self._waiting.append(event)
             self._news.set()
 
@@ -115,3 +115,8 @@ class EndpointLeg:
         """There will be no more events."""
         self._over = True
         self._news.set()
+
+
+def _is_passing(event: LegEvent) -> bool:
+    """Whether what comes later says all that is needed of it: a peer may send as many of these as it likes."""
+    return isinstance(event, Progress) or (isinstance(event, ReferProgress) and not event.final)
