@@ -36,6 +36,9 @@ Rows = tuple[list[AgentRow], list[TrunkRow], list[PhoneNumberRow]]
 
 RESOLVE_SECONDS = 60.0
 PATIENCE_SECONDS = 3.0
+NUMBER_LENGTH = 32
+"""How much of a number that is none of ours is kept."""
+UNKNOWN = "unknown"
 
 log = structlog.get_logger(__name__)
 
@@ -120,6 +123,16 @@ class Directory:
             number = self._picture.called.get((trunk.id, called))
             if number is not None:
                 return await self._route(number, trunk)
+        return None
+
+    async def catch_all(self, called: Sequence[str], trunks: Sequence[Trunk]) -> Route | None:
+        """For a call to no number of ours: the agent that answers all calls of one of these trunks; None where none does."""
+        for trunk in trunks:
+            agent = self.agent(trunk.options.catch_all_agent_id)
+            if agent is not None:
+                number = called[0] if called else UNKNOWN
+                not_ready = tuple(await self._checks.readiness(agent))
+                return Route(None, number[:NUMBER_LENGTH], trunk.organization_id, trunk, agent, not_ready)
         return None
 
     def agent(self, agent_id: str | None) -> Agent | None:

@@ -149,6 +149,9 @@ class Inbound:
             else await self._first_route((*called_numbers(leg.invite), line.username or ""), (line,))
         )
         route = route or await self._first_route(called_numbers(leg.invite), trunks)
+        route = route or await self._directory.catch_all(
+            called_numbers(leg.invite), (line, *trunks) if line else tuple(trunks)
+        )
         if route is None:
             raise Rejected(404, "No such number on the trunks of this source.")
         return route

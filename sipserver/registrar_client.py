@@ -23,7 +23,7 @@ from sipserver.registration import Patience, Registration
 from sipserver.useragent.endpoint import OnFlow
 from sipserver.useragent.exchange import Errand, Outcome
 from sipserver.useragent.identity import Identity
-from sipserver.useragent.placing import account_of
+from sipserver.useragent.placing import account_of, first_transport
 
 LEAVE_SECONDS = 4.0
 """How long a registrar has to answer when we unregister; the sockets close after that."""
@@ -168,7 +168,7 @@ class Line:
         self._registration: Registration | None = None
         self._unwritable: str | None = None
         self._flow: Target | None = None
-        self._keep = KeepAlive(trunk.transport != "udp", means.random)
+        self._keep = KeepAlive(first_transport(trunk) != "udp", means.random)
         self._leaving = False
         self._timer: asyncio.TimerHandle | None = None
         self._told: tuple[str, str | None] | None = None
@@ -176,7 +176,7 @@ class Line:
     def begin(self) -> None:
         """Register."""
         self._unwritable = None
-        self._keep = KeepAlive(self.trunk.transport != "udp", self._means.random)
+        self._keep = KeepAlive(first_transport(self.trunk) != "udp", self._means.random)
         self._flow = None
         try:
             account = account_of(self.trunk, self._endpoint.identity, self.user, self._means.learn)

@@ -48,12 +48,12 @@ def placing_of(invitation: Invitation, identity: Identity) -> Placing:
     user = escape_user(invitation.from_user)
     to = trunk_uri(trunk, escape_user(invitation.to)) if invitation.uri is None else _callable(invitation.uri)
     # A registrar knows its own domain only; a peer that knows us by our address is told that.
-    host = trunk_uri(trunk).host if trunk.mode == "registration" else identity.host(trunk.transport)
+    host = trunk_uri(trunk).host if trunk.mode == "registration" else identity.host(first_transport(trunk))
     from_ = NameAddr(
         uri=str(SipUri(scheme="sip", password=None, host=host, user=user)), display=invitation.display_name
     )
     headers = _headers(trunk, identity, "INVITE", from_, to, invitation.call_id)
-    headers.add("Contact", identity.contact(user, trunk.transport))
+    headers.add("Contact", identity.contact(user, first_transport(trunk)))
     able = TRANSFERABLE if invitation.takes_refer else ABLE
     headers.add("Allow", able.allow)
     for name, value in extensions_of(able, trunk.options):
@@ -76,10 +76,10 @@ def options_of(trunk: Trunk, identity: Identity) -> Placing:
     """An OPTIONS to the trunk itself. Raises MessageError for what cannot be written as SIP."""
     to = trunk_uri(trunk)
     user = None if trunk.username is None else escape_user(trunk.username)
-    host = identity.host(trunk.transport) if user is None else to.host
+    host = identity.host(first_transport(trunk)) if user is None else to.host
     from_ = NameAddr(uri=str(SipUri(scheme="sip", password=None, host=host, user=user)), display=None)
     headers = _headers(trunk, identity, "OPTIONS", from_, to, None)
-    headers.add("Contact", identity.contact(user, trunk.transport))
+    headers.add("Contact", identity.contact(user, first_transport(trunk)))
     headers.add("Accept", ACCEPT)
     return _placing(Request("OPTIONS", str(to), headers, b""), trunk, user)
 
@@ -107,8 +107,8 @@ def account_of(trunk: Trunk, identity: Identity, line: str, learn: bool) -> Acco
         route=_route(trunk),
         line=line,
         host=identity.advertised,
-        port=identity.ports.get(trunk.transport),
-        transport=trunk.transport,
+        port=identity.ports.get(first_transport(trunk)),
+        transport=first_transport(trunk),
         user_agent=identity.user_agent,
         call_id=identity.call_id(),
         tag=identity.tag(),
@@ -123,18 +123,25 @@ def trunk_uri(trunk: Trunk, user: str | None = None) -> SipUri:
     also for TLS, whose own is 5061.
     """
     host = f"[{trunk.host}]" if ":" in trunk.host and not trunk.host.startswith("[") else trunk.host
-    port = None if trunk.port in (5060, default_port(trunk.transport)) else trunk.port
+    port = None if trunk.port in (5060, default_port(first_transport(trunk))) else trunk.port
     return SipUri(scheme="sip", user=user, password=None, host=host, port=port)
 
 
 def trunk_hop(trunk: Trunk) -> SipUri:
     """Whom requests for the trunk are sent to: its outbound proxy, else itself, always by the transport it is set to.
 
-    So a request that outgrows 1300 bytes stays on UDP where the trunk is (RFC 3261 section 18.1.1 would change to TCP, which
-    many trunks do not have).
+    One that is set to `auto` leaves it to the DNS (RFC 3263 section 4.1). With a transport, a request that outgrows 1300 bytes
+    stays on UDP where the trunk is (RFC 3261 section 18.1.1 would change to TCP, which many trunks do not have).
     """
     uri = trunk_uri(trunk) if trunk.outbound_proxy is None else _proxy(trunk.outbound_proxy)
+    if trunk.transport == "auto":
+        return uri
     return replace(uri, params=uri.params.with_value("transport", trunk.transport))
+
+
+def first_transport(trunk: Trunk) -> Transport:
+    """The transport that our Contact is written for: UDP where the DNS decides, for who speaks SIP speaks that (RFC 3261 section 18)."""
+    return "udp" if trunk.transport == "auto" else trunk.transport
 
 
 def _callable(uri: str) -> str:
@@ -145,7 +152,7 @@ def _callable(uri: str) -> str:
 
 
 def _placing(request: Request, trunk: Trunk, user: str | None) -> Placing:
-    return Placing(request, trunk_hop(trunk), user, trunk.transport, trunk, _domain(trunk), _digest(trunk))
+    return Placing(request, trunk_hop(trunk), user, first_transport(trunk), trunk, _domain(trunk), _digest(trunk))
 
 
 def _domain(trunk: Trunk) -> str | None:

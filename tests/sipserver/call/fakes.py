@@ -372,6 +372,7 @@ class FakeDirectory:
 
     trunks: dict[str, tuple[Trunk, ...]] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
+    caught: dict[str, Route] = field(default_factory=dict)
     broken: Exception | None = None
     asked: list[str] = field(default_factory=list)
 
@@ -384,6 +385,9 @@ class FakeDirectory:
         if self.broken is not None:
             raise self.broken
         return self.routes.get(called)
+
+    async def catch_all(self, called: Sequence[str], trunks: Sequence[Trunk]) -> Route | None:
+        return next((self.caught[trunk.id] for trunk in trunks if trunk.id in self.caught), None)
 
 
 Talk = Callable[[LiveCall], Awaitable[ConversationEnd]]
