@@ -36,3 +36,17 @@ class Background:
         if not task.cancelled():
             log.error("background work ended", task=task.get_name(), exc_info=task.exception())
             self.ended.append(f"{task.get_name()} has stopped.")
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for the work, however often the waiting is cancelled; the cancellation is passed on when the work is done."""
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            cancelled = True
+    task.result()
+    if cancelled:
+        raise asyncio.CancelledError

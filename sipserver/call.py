@@ -9,13 +9,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import structlog
 
-from media.frames import MediaEvent, MediaFailed, MediaReport, MediaTimeout, MediaUnavailable
-from sipserver.legs import Agreed, Answered, Ended, Leg, LegEvent, Offered, Progress, Referred, Refused
+from media.frames import Direction, MediaEvent, MediaFailed, MediaReport, MediaTimeout, MediaUnavailable
+from sipserver.background import to_the_end
+from sipserver.legs import (
+    Agreed,
+    Answered,
+    Ended,
+    KeyPressed,
+    Leg,
+    LegEvent,
+    OfferAnswered,
+    Offered,
+    OfferRefused,
+    Progress,
+    Referred,
+    Refused,
+)
 from sipserver.media_session import MediaSession
 from sipserver.message import MessageError
 from sipserver.numbers import masked
@@ -35,6 +50,7 @@ from sipserver.protocols import (
     TransferOrder,
     TrunkOptions,
 )
+from sipserver.renegotiation import Renegotiation
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
 
@@ -73,6 +89,7 @@ class Call:
         self._session: MediaSession | None = None
         self._conversation: Conversation | None = None
         self._conversation_end: ConversationEnd | None = None
+        self._offers = Renegotiation(partial(self._problem, "sip"))
         self._logger = structlog.get_logger().bind(call_id=party.call_id)
 
     # -- for those who make, list and end calls -----------------------------------------------------------------------
@@ -120,6 +137,17 @@ class Call:
             await session.connect()
         return True
 
+    async def hold(self, direction: Direction = Direction.SENDONLY) -> bool:
+        """Hear the peer no more, which may still hear us (`inactive`: neither). Whether it agreed; if not, all is as it was."""
+        leg, session = self._leg, self._session
+        if leg is None or session is None or self.answered_at is None or self.is_over:
+            return False
+        return await self._offers.ask(leg, session, direction)
+
+    async def resume(self) -> bool:
+        """Speak with each other again after `hold`. Whether the peer agreed."""
+        return await self.hold(Direction.SENDRECV)
+
     def hand_over(self, order: TransferOrder) -> bool:
         """Have the agent hand the caller over. False when there is no conversation that can do it now."""
         return self._conversation is not None and self._conversation.hand_over(order)
@@ -139,7 +167,7 @@ class Call:
             self._logger.exception("call broken by a defect")
             self.end(Outcome(EndedReason.ERROR))
         finally:
-            await _to_the_end(self._close())
+            await to_the_end(self._close())
 
     # -- for those who bring it to its answer --------------------------------------------------------------------------
 
@@ -163,6 +191,7 @@ class Call:
 
     def follow(self, leg: Leg) -> None:
         """This is the call's leg: what happens on it happens to the call."""
+        self._offers.over()
         self._leg = leg
         self._sip_call_id = self._sip_call_id or leg.call_id
         self._services.ladder.watch(leg.call_id, self.id)
@@ -199,6 +228,7 @@ class Call:
             self._spawn(self._live(establish))
             outcome = await self._over.wait()
             self._leave(outcome)
+            self._offers.over()
             for task in self._tasks:
                 task.cancel()
 
@@ -269,12 +299,23 @@ class Call:
             case Refused():
                 self._refused(event)
             case Offered():
-                await self._offered(leg, event.sdp)
+                flowing = self.answered_at is not None
+                await self._offers.offered(leg, self._session, event.sdp, flowing=flowing)
+            case OfferAnswered():
+                await self._offers.answered(self._agreed_session(), event)
+            case OfferRefused():
+                self._offers.refused(self._agreed_session(), event)
+            case KeyPressed():
+                self._pressed(event)
             case Referred():
                 # Whom a call is transferred to, and who pays for it, is not the peer's choice.
                 leg.decline_refer()
             case Ended():
                 self._left(event)
+
+    def _pressed(self, event: KeyPressed) -> None:
+        if self._session is not None and self.answered_at is not None:
+            self._session.watched.press(event.digit, event.duration_ms)
 
     def _progressed(self, event: Progress) -> None:
         """The first 18x makes the call ringing. Early media are not listened to: nothing is said before the answer."""
@@ -293,34 +334,10 @@ class Call:
         self.end(refused(event.status, event.reason))
 
     async def _agreed(self, sdp: bytes | None) -> None:
-        """The first answer is for whoever waits for it; one in a later ACK answers what `_offered` offered."""
+        """The first answer is for whoever waits for it; one in a later ACK answers what we offered in a 200."""
         if self.agreed.set(sdp) or sdp is None:
             return
-        session = self._agreed_session()
-        try:
-            session.accept_answer(sdp)
-        except NotAcceptable as error:
-            self._problem("sip", f"The peer's session description cannot be used: {error}")
-            return
-        await session.connect()
-
-    async def _offered(self, leg: Leg, sdp: bytes | None) -> None:
-        """A re-INVITE or an UPDATE. While the first exchange is not done there cannot be a second (RFC 3311 section 5.2).
-
-        Media flow from the answer on, by what was agreed last until then.
-        """
-        session = self._session
-        if session is None or not session.is_agreed:
-            leg.decline(491)
-            return
-        try:
-            body = session.offer() if sdp is None else session.answer(sdp)
-        except NotAcceptable:
-            leg.decline(488)
-            return
-        leg.accept(body)
-        if sdp is not None and self.answered_at is not None:
-            await session.connect()
+        await self._offers.late_answer(self._agreed_session(), sdp)
 
     def _left(self, event: Ended) -> None:
         if event.by == "lost":
@@ -412,17 +429,3 @@ class Call:
 
 def _never(refusal: Refused) -> None:
     """A refusal is the last word."""
-
-
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Wait for the work, however often the waiting is cancelled; the cancellation is passed on when the work is done."""
-    task = asyncio.ensure_future(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            cancelled = True
-    task.result()
-    if cancelled:
-        raise asyncio.CancelledError

@@ -17,7 +17,6 @@ from sipserver.live import LiveCalls
 from sipserver.media_session import MediaSession, exchange_of
 from sipserver.message import Request
 from sipserver.message.extensions import RELIABLE, requires, supports
-from sipserver.message.grammar import quote
 from sipserver.numbers import called_numbers, caller_number, region_of
 from sipserver.offer import NotAcceptable
 from sipserver.outcome import RETRY_AFTER, later
@@ -116,7 +115,7 @@ class Inbound:
         try:
             replaced = await call.replace_leg(leg)
         except NotAcceptable as error:
-            raise Rejected(488, str(error), _warning(error)) from None
+            raise Rejected(488, str(error), (error.warning,)) from None
         if not replaced:
             raise Rejected(481, "The call to be replaced is not established.")
 
@@ -231,12 +230,7 @@ def _check_offer(leg: Leg, options: TrunkOptions) -> None:
     try:
         exchange_of(leg.source.host, 9, 0, options).answer(offer)
     except NotAcceptable as error:
-        raise Rejected(488, str(error), _warning(error)) from None
-
-
-def _warning(error: NotAcceptable) -> tuple[tuple[str, str], ...]:
-    """Why, in the form of RFC 3261 section 20.43."""
-    return (("Warning", f"{error.code} antiphon {quote(str(error))}"),)
+        raise Rejected(488, str(error), (error.warning,)) from None
 
 
 def _party(called: InboundCall, agent: Agent) -> Party:

@@ -79,9 +79,10 @@ class Offered(LegEvent):
 
 @dataclass(frozen=True, slots=True)
 class OfferAnswered(LegEvent):
-    """The peer took our offer, or a session refresh that repeated it: `sdp` is its answer."""
+    """The peer took our offer, or a session refresh that repeated it: `sdp` is its answer, `offer` what it answers."""
 
     sdp: bytes | None
+    offer: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 from typing import cast
 
-from media.frames import CallMedia, MediaPlane
+from media.frames import CallMedia, Direction, MediaPlane
 from sipserver.offer import OfferAnswer, codecs_named
 from sipserver.protocols import TrunkOptions
 from sipserver.sdes import Sdes
@@ -35,6 +35,8 @@ class MediaSession:
         self._host = host or media.host
         self._options = options
         self._exchange = exchange_of(self._host, media.port, session_id, options)
+        self._wanted = Direction.SENDRECV
+        self._proposed: Direction | None = None
 
     @classmethod
     async def open(
@@ -64,21 +66,38 @@ class MediaSession:
         """Whether SRTP was agreed to."""
         return self._exchange.negotiated is not None and self._exchange.negotiated.srtp is not None
 
+    @property
+    def local(self) -> bytes | None:
+        """Our last description, byte for byte."""
+        return self._exchange.local
+
     def offer(self, *, plain: bool = False) -> bytes:
         """Our offer. plain: to a peer that must not be asked twice, so without encryption where the trunk permits that."""
-        return self._exchange.offer(plain=plain)
+        return self._exchange.offer(direction=self._wanted, plain=plain)
 
     def plain_offer(self) -> bytes | None:
         """Our offer once more, without encryption; None where it had none, or the trunk wants it."""
         return self._exchange.offer(plain=True) if self._exchange.offered_needlessly_secure else None
 
+    def propose(self, direction: Direction) -> bytes:
+        """Our offer of another direction, seen from us. `accept_answer` makes it the wanted one, `withdraw` takes it back."""
+        self._proposed = direction
+        return self._exchange.offer(direction=direction)
+
+    def withdraw(self) -> None:
+        """Our last offer was refused: the session is as it was (RFC 3261 section 14.1)."""
+        if self._proposed is not None:
+            self._proposed = None
+            self._exchange.withdraw()
+
     def answer(self, sdp: bytes) -> bytes:
         """Our answer to the peer's offer. Raises NotAcceptable; the session then is as it was."""
-        return self._exchange.answer(sdp)
+        return self._exchange.answer(sdp, self._wanted)
 
     def accept_answer(self, sdp: bytes | None) -> None:
         """The peer's answer to our offer. Raises NotAcceptable, also where there is none; the session then is as it was."""
         self._exchange.accept_answer(sdp or b"")
+        self._wanted, self._proposed = self._proposed or self._wanted, None
 
     def begin_anew(self, offer: bytes | None, session_id: int) -> bytes:
         """Our answer to the offer of a peer that takes the place of the one before, or our offer where it made none.
@@ -88,6 +107,7 @@ class MediaSession:
         exchange = exchange_of(self._host, self._media.port, session_id, self._options)
         sdp = exchange.offer(plain=True) if offer is None else exchange.answer(offer)
         self._exchange = exchange
+        self._wanted, self._proposed = Direction.SENDRECV, None
         return sdp
 
     async def connect(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from media.frames import Codec, Direction, RtpFormat, RtpRemote, SrtpKeys
+from sipserver.message.grammar import quote
 from sipserver.sdes import PLAIN_PROFILES, SECURE_PROFILES, Crypto, Sdes, cryptos
 from sipserver.sdp import Attribute, Format, Media, Origin, SdpError, Session
 
@@ -33,6 +34,11 @@ class NotAcceptable(ValueError):
     def __init__(self, sentence: str, code: int = 399) -> None:
         super().__init__(sentence)
         self.code = code
+
+    @property
+    def warning(self) -> tuple[str, str]:
+        """The header that says why (RFC 3261 section 20.43)."""
+        return "Warning", f"{self.code} antiphon {quote(str(self))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,7 @@ class OfferAnswer:
         self._profile = PLAIN_PROFILES[0]
         self._origin = Origin(session_id, 0, host)
         self._sent: Session | None = None
+        self._before: Session | None = None
         # The m= lines in their order: a refusal each, and None where our audio goes.
         self._lines: tuple[Media | None, ...] = (None,)
         self.negotiated: Negotiated | None = None
@@ -125,6 +132,7 @@ class OfferAnswer:
 
         plain: nothing encrypted, where the trunk permits that. Later offers are as secure as what was agreed to.
         """
+        self._before = self._sent
         chosen = self._codecs if codecs is None else tuple(codecs)
         formats = [Format(codec.payload_type, codec.codec.value, codec.rate) for codec in chosen]
         event = self.negotiated.format.telephone_event if self.negotiated else None
@@ -153,6 +161,7 @@ class OfferAnswer:
         flow = _combine(direction, stream.direction)
         self._agree(stream, chosen, flow)
         self._lines = tuple(None if i == index else _refusal(line) for i, line in enumerate(theirs.media))
+        self._before = None
         lines = [] if stream.crypto is None else [self._sdes.line(stream.crypto)]
         return self._describe(self._audio([chosen], stream.event(chosen.rate), flow, stream.media.protocol, lines))
 
@@ -167,6 +176,10 @@ class OfferAnswer:
         ours = self._sent.media[index]
         stream = self._stream(theirs, theirs.media[index], lambda media: self._sdes.answered(media, ours))
         self._agree(stream, stream.common[0], _combine(self._sent.direction_of(ours), stream.direction))
+
+    def withdraw(self) -> None:
+        """Our last offer was refused, or has been overtaken: what we said before it holds. Its version is not used again."""
+        self._sent = self._before or self._sent
 
     @property
     def local(self) -> bytes | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, Literal
 
-from media.frames import CallMedia, MediaEvent
+from media.frames import CallMedia, DigitHeard, MediaEvent
 
 _QUEUED_EVENTS = 256
 
@@ -21,6 +22,7 @@ class WatchedMedia:
     def __init__(self, media: CallMedia) -> None:
         self._media = media
         self._events: asyncio.Queue[MediaEvent | None] = asyncio.Queue(_QUEUED_EVENTS)
+        self._keys_by: Literal["rtp", "info"] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._media, name)
@@ -28,9 +30,22 @@ class WatchedMedia:
     async def watch(self, observe: Callable[[MediaEvent], None]) -> None:
         """Read the media's events to their end: each is observed, then queued for the conversation."""
         async for event in self._media.events():
+            if isinstance(event, DigitHeard) and not self._counts("rtp"):
+                continue
             observe(event)
             await self._events.put(event)
         await self._events.put(None)
+
+    def press(self, digit: str, duration_ms: int) -> None:
+        """A key that signalling told of. The conversation hears it like one of RFC 4733; its queue may be full, then it is lost."""
+        if self._counts("info"):
+            with suppress(asyncio.QueueFull):
+                self._events.put_nowait(DigitHeard(self._media.position(), digit, duration_ms))
+
+    def _counts(self, way: Literal["rtp", "info"]) -> bool:
+        """Some peers tell of each key both ways: the first way by which one comes is the way for the call."""
+        self._keys_by = self._keys_by or way
+        return self._keys_by == way
 
     async def events(self) -> AsyncIterator[MediaEvent]:
         """As `CallMedia.events`. One consumer."""

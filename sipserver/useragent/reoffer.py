@@ -190,6 +190,8 @@ class Reoffers:
         if dialog is None:
             return
         first = attempt.exchange is exchange and self._attempt is attempt
+        if first:
+            dialog.refresh(response)
         if exchange.request.method == "INVITE":
             if attempt.acknowledgement is None:
                 ack = ack_of(dialog, exchange.request)
@@ -198,11 +200,10 @@ class Reoffers:
         if first and not self._leg.over:
             self._drop(attempt)
             self.note(response)
-            dialog.refresh(response)
             self._session.accepted(exchange.request, response)
             if exchange.request.body:
                 self._leg.local_sdp = exchange.request.body
-                self._tell(OfferAnswered(sdp_body(response)))
+                self._tell(OfferAnswered(sdp_body(response), exchange.request.body))
             self._go_on()
 
     def _again(self, attempt: _Attempt, exchange: Exchange, response: Response) -> bool:
