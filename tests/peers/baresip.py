@@ -22,12 +22,13 @@ PORTS = 22
 @dataclass(slots=True)
 class Baresip:
     """A softphone that answers by itself. `source` is what it plays, `ECHO` or `aufile,PATH`; `dials`, a SIP URI, is rung at once.
-    Use as an asynchronous context manager."""
+    `secure`: it speaks SRTP, and nothing else. Use as an asynchronous context manager."""
 
     folder: Path
     user: str
     source: str
     dials: str | None = None
+    secure: bool = False
     port: int = 0
     log: list[str] = field(default_factory=list)
     _process: asyncio.subprocess.Process | None = None
@@ -84,6 +85,8 @@ class Baresip:
             "source": self.source,
             "player": ECHO,
             "user": self.user,
+            "srtp": "module\t\t\tsrtp.so" if self.secure else "",
+            "encryption": ";mediaenc=srtp-mand" if self.secure else "",
         }
         folder = self.folder / f"baresip-{self.port}"
         folder.mkdir(parents=True)
