@@ -246,10 +246,10 @@ class Call:
         await self._converse(session)
 
     def _warn_of_leaked_keys(self, session: MediaSession) -> None:
-        """SDES keeps keys from those alone who cannot read the signalling (RFC 4568 section 7)."""
+        """SDES keeps keys from those alone who cannot read the signalling (RFC 4568 section 7). What `auto` came to is not known here."""
         source, trunk = self._leg.source if self._leg else None, self.party.trunk
         transport = source.transport if source else trunk.transport if trunk else None
-        if session.is_secure and transport != "tls":
+        if session.is_secure and transport in ("udp", "tcp"):
             self._logger.warning("media keys went over SIP without TLS")
 
     async def _converse(self, session: MediaSession) -> None:
