@@ -16,6 +16,7 @@ from typing import Any, Literal
 import structlog
 
 from media.frames import Direction, MediaEvent, MediaFailed, MediaReport, MediaTimeout, MediaUnavailable
+from sipserver.agents import Agents
 from sipserver.background import to_the_end
 from sipserver.legs import (
     Agreed,
@@ -28,6 +29,7 @@ from sipserver.legs import (
     Offered,
     OfferRefused,
     Progress,
+    ReferProgress,
     Referred,
     Refused,
 )
@@ -39,13 +41,11 @@ from sipserver.once import Once
 from sipserver.outcome import NotEstablished, Outcome, later, refused, status_of
 from sipserver.party import Party, Services
 from sipserver.protocols import (
+    Agent,
     CallDirection,
     CallEnd,
     CallStatus,
-    Conversation,
-    ConversationEnd,
     EndedReason,
-    LiveCall,
     Problem,
     TransferOrder,
     TrunkOptions,
@@ -53,9 +53,8 @@ from sipserver.protocols import (
 from sipserver.renegotiation import Renegotiation
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
+from sipserver.transfer.caller import Caller
 
-POLITE_SECONDS = 5.0
-"""How long after `max_call_seconds` a call is cut: its conversation says goodbye first."""
 CLOSE_SECONDS = 10.0
 """How long its media may take to close."""
 ENDED_RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -87,9 +86,19 @@ class Call:
         self._sip_call_id = "" if leg is None else leg.call_id
         self._rang = party.direction is CallDirection.INBOUND
         self._session: MediaSession | None = None
-        self._conversation: Conversation | None = None
-        self._conversation_end: ConversationEnd | None = None
         self._offers = Renegotiation(partial(self._problem, "sip"))
+        self._agents = Agents(
+            Caller(
+                party=party,
+                services=services,
+                leg=self._current_leg,
+                session=self._agreed_session,
+                spawn=self._spawn,
+                write=self._write,
+                problem=partial(self._problem, "sip"),
+            ),
+            self.end,
+        )
         self._logger = structlog.get_logger().bind(call_id=party.call_id)
 
     # -- for those who make, list and end calls -----------------------------------------------------------------------
@@ -100,6 +109,11 @@ class Call:
         if self.answered_at is not None:
             return CallStatus.IN_PROGRESS
         return CallStatus.RINGING if self._rang else CallStatus.QUEUED
+
+    @property
+    def agent(self) -> Agent:
+        """Who has the caller now."""
+        return self._agents.agent
 
     def end(self, outcome: Outcome) -> bool:
         """End the call for this reason. False when it has ended already; the first reason stays."""
@@ -125,7 +139,7 @@ class Call:
         False while the call is not fully established, and when it is over. Raises NotAcceptable for an offer that cannot be
         answered; the call then is as it was.
         """
-        if self._conversation is None or self._leg is None or self.is_over:
+        if not self._agents.talking or self._leg is None or self.is_over:
             return False
         offer, old, session = sdp_body(leg.invite), self._leg, self._agreed_session()
         sdp = session.begin_anew(offer, self._services.clock())
@@ -150,7 +164,7 @@ class Call:
 
     def hand_over(self, order: TransferOrder) -> bool:
         """Have the agent hand the caller over. False when there is no conversation that can do it now."""
-        return self._conversation is not None and self._conversation.hand_over(order)
+        return self._agents.hand_over(order)
 
     async def run(self, establish: Establish) -> None:
         """See the call through; when this returns, its row is final. Raises nothing but CancelledError, and that only then."""
@@ -242,8 +256,7 @@ class Call:
         await session.connect()
         self._warn_of_leaked_keys(session)
         self._spawn(session.watched.watch(self._observe))
-        self._spawn(self._limit_duration())
-        await self._converse(session)
+        self.end(await self._agents.run(session.media))
 
     def _warn_of_leaked_keys(self, session: MediaSession) -> None:
         """SDES keeps keys from those alone who cannot read the signalling (RFC 4568 section 7). What `auto` came to is not known here."""
@@ -251,26 +264,6 @@ class Call:
         transport = source.transport if source else trunk.transport if trunk else None
         if session.is_secure and transport in ("udp", "tcp"):
             self._logger.warning("media keys went over SIP without TLS")
-
-    async def _converse(self, session: MediaSession) -> None:
-        party = self.party
-        live = LiveCall(
-            id=party.call_id,
-            direction=party.direction,
-            agent=party.agent,
-            customer_number=party.customer_number,
-            agent_number=party.agent_number,
-            variables=party.variables,
-            media=session.media,
-            not_ready=party.not_ready,
-        )
-        self._conversation = self._services.conversations.create(live)
-        self._conversation_end = await self._conversation.run(live)
-        self.end(Outcome(self._conversation_end.reason or EndedReason.ERROR))
-
-    async def _limit_duration(self) -> None:
-        await asyncio.sleep(self.party.agent.max_call_seconds + POLITE_SECONDS)
-        self.end(Outcome(EndedReason.MAX_DURATION))
 
     def _observe(self, event: MediaEvent) -> None:
         if isinstance(event, MediaTimeout):
@@ -310,6 +303,8 @@ class Call:
             case Referred():
                 # Whom a call is transferred to, and who pays for it, is not the peer's choice.
                 leg.decline_refer()
+            case ReferProgress():
+                self._agents.refer_progress(event)
             case Ended():
                 self._left(event)
 
@@ -344,7 +339,7 @@ class Call:
             self._problem("sip", event.reason or "The peer no longer answers.")
             self.end(Outcome(EndedReason.ERROR))
         else:
-            self.end(Outcome(EndedReason.CANCELED if self.answered_at is None else EndedReason.CUSTOMER_ENDED))
+            self.end(Outcome(EndedReason.CANCELED if self.answered_at is None else self._agents.parted))
 
     # -- the end ---------------------------------------------------------------------------------------------------------
 
@@ -380,9 +375,6 @@ class Call:
             return None
 
     def _last_word(self, outcome: Outcome, report: MediaReport | None) -> CallEnd:
-        said = self._conversation_end
-        if said is None and self._conversation is not None:
-            said = self._conversation.result()
         return CallEnd(
             status=status_of(outcome.reason, answered=self.answered_at is not None),
             reason=outcome.reason,
@@ -390,15 +382,17 @@ class Call:
             sip_code=outcome.sip_code,
             sip_reason=outcome.sip_reason,
             media=report,
-            conversation=said,
+            conversation=self._agents.result(),
             sip_call_id=self._sip_call_id or None,
         )
 
     # -- tools -------------------------------------------------------------------------------------------------------------
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Work that is cancelled when the call ends."""
-        self._tasks.append(self._group.create_task(work))
+        task = self._group.create_task(work)
+        self._tasks.append(task)
+        return task
 
     def _write(self, writing: Coroutine[Any, Any, None]) -> None:
         """A line for the call log. Nobody waits for it, but the call's last word comes after it."""
@@ -420,6 +414,11 @@ class Call:
     @property
     def _options(self) -> TrunkOptions:
         return TrunkOptions() if self.party.trunk is None else self.party.trunk.options
+
+    def _current_leg(self) -> Leg:
+        if self._leg is None:
+            raise RuntimeError("The call has an agent and no leg.")
+        return self._leg
 
     def _agreed_session(self) -> MediaSession:
         if self._session is None:

@@ -81,7 +81,7 @@ class Calls:
                 call_id=call.id,
                 direction=call.party.direction,
                 status=call.status,
-                agent_id=call.party.agent.id,
+                agent_id=call.agent.id,
                 customer_number=call.party.customer_number,
                 agent_number=call.party.agent_number,
                 answered_at=call.answered_at,

@@ -47,9 +47,10 @@ class MediaSession:
         session_id: int,
         host: str | None = None,
         options: TrunkOptions = _DEFAULTS,
+        beside: CallMedia | None = None,
     ) -> MediaSession:
-        """Take a row. Raises MediaUnavailable."""
-        return cls(await plane.open(call_id, recording), session_id, host, options)
+        """Take a row, `beside` that of another call where the two are to be bridged. Raises MediaUnavailable."""
+        return cls(await plane.open(call_id, recording, beside), session_id, host, options)
 
     @property
     def media(self) -> CallMedia:

@@ -12,12 +12,9 @@ from sipserver.live import LiveCalls
 from sipserver.media_session import MediaSession
 from sipserver.message import MessageError
 from sipserver.offer import NotAcceptable
-from sipserver.outcome import NotEstablished, Outcome
+from sipserver.outcome import NOT_ACCEPTABLE, NotEstablished, Outcome
 from sipserver.party import Party, Services
 from sipserver.protocols import CallDirection, DialOrder, EndedReason
-
-NOT_ACCEPTABLE = (488, 606)
-"""What a callee says to an offer that it cannot take (RFC 3261 sections 21.4.26 and 21.6.4)."""
 
 
 class Outbound:

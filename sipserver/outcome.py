@@ -37,6 +37,10 @@ RETRY_AFTER = 30
 """Seconds after which a caller may try again whom the node could not take."""
 
 
+NOT_ACCEPTABLE = (488, 606)
+"""What a callee says to an offer that it cannot take (RFC 3261 sections 21.4.26 and 21.6.4)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """Why a call ended, with the final answer that said so, where there was one."""

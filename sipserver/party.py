@@ -7,7 +7,27 @@ from dataclasses import dataclass, field
 
 from media.frames import MediaPlane
 from sipserver.ladder import Ladder
-from sipserver.protocols import Agent, CallDirection, CallLog, Conversations, Trunk, Variables
+from sipserver.legs import Endpoint
+from sipserver.protocols import (
+    Agent,
+    CallDirection,
+    CallLog,
+    Conversations,
+    HoldMusicLibrary,
+    TransferDesk,
+    Trunk,
+    Variables,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TransferParts:
+    """What handing a caller over needs. `new_id` makes the ids of transfers."""
+
+    endpoint: Endpoint
+    desk: TransferDesk
+    music: HoldMusicLibrary
+    new_id: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +35,7 @@ class Services:
     """What calls need of the other rooms.
 
     `clock` tells µs since the epoch; `media_host` is where peers reach our media, None for the address it is bound to.
+    Without `transfer` no call is handed over.
     """
 
     log: CallLog
@@ -23,6 +44,7 @@ class Services:
     ladder: Ladder
     clock: Callable[[], int]
     media_host: str | None = None
+    transfer: TransferParts | None = None
 
 
 @dataclass(frozen=True, slots=True)

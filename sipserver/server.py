@@ -26,6 +26,7 @@ from control_api.dialling import DiallingPolicy
 from control_api.directory import Directory
 from control_api.egress import Egress, EgressPolicy
 from control_api.folder import DataFolder
+from control_api.hold_music import HoldMusicFetcher
 from control_api.housekeeping import Housekeeping
 from control_api.http import HttpServer, listen
 from control_api.jobs import JobRunner
@@ -36,6 +37,7 @@ from control_api.secrets import SecretBox, open_box
 from control_api.services import Catalogue, Services
 from control_api.signing import LinkSigner
 from control_api.store.engine import Store
+from control_api.transfer_desk import Desk
 from control_api.worker import job_runner
 from inference.checks import AgentChecks
 from inference.conversation import Conversations
@@ -45,6 +47,7 @@ from inference.llm.openai_chat import ChatTimeouts, OpenAiChat
 from inference.stt.pocketsphinx import PocketsphinxEngine
 from inference.tts.espeak import EspeakEngine
 from media.frames import LINE_RATE
+from media.music import decode_music, melody
 from media.plane import PlaneConfig, ProcessMediaPlane
 from media.wav import repair
 from sipserver import __version__, party
@@ -59,6 +62,8 @@ from sipserver.transport.credentials import TlsFiles
 from sipserver.trunks import Trunks
 from sipserver.useragent import SipEndpoint, TlsFace
 
+MUSIC_SECONDS = 30.0
+"""How long the music of a `holdMusicUrl` may take to be fetched; callers do not wait for it that long."""
 FLUSH_SECONDS = 5.0
 """How long a stopping server still works on what its last calls left to do; the rest is done after the next start."""
 
@@ -203,6 +208,7 @@ async def _sip(base: Base, stack: AsyncExitStack) -> tuple[SipEndpoint, Calls, T
         ladder=ladder,
         clock=now,
         media_host=base.settings.media.advertised or endpoint.advertised,
+        transfer=_transfers(base, endpoint, stack),
     )
     limits = Limits(server.max_calls, server.max_calls_per_agent)
     manners = Manners(sip.ring_seconds)
@@ -221,7 +227,6 @@ def _services(base: Base, calls: Calls, trunks: Trunks, policy: EgressPolicy, pu
     settings, engines = base.settings, base.engines
     metrics = Metrics(lambda: len(calls.live()), calls.capacity)
     base.live.tap(metrics.observe)
-    dialling = settings.dialling
     return Services(
         store=base.store,
         box=base.box,
@@ -235,7 +240,7 @@ def _services(base: Base, calls: Calls, trunks: Trunks, policy: EgressPolicy, pu
         version=__version__,
         metrics=metrics,
         catalogue=Catalogue(engines.tts.voices() if engines.tts else (), tuple(engines.models)),
-        dialling=DiallingPolicy(dialling.allow_countries, dialling.allow_own_numbers, dialling.max_queue),
+        dialling=_dialling(settings),
         check_url=policy.check_url,
         unready=lambda: _unready(base),
         draining=lambda: calls.draining,
@@ -244,6 +249,21 @@ def _services(base: Base, calls: Calls, trunks: Trunks, policy: EgressPolicy, pu
         link_days=settings.recording.url_days,
         trunk_states=trunks,
     )
+
+
+def _transfers(base: Base, endpoint: SipEndpoint, stack: AsyncExitStack) -> party.TransferParts:
+    """What handing callers over needs."""
+    settings = base.settings
+    egress = Egress(EgressPolicy(settings.egress.allow), MUSIC_SECONDS)
+    stack.push_async_callback(egress.aclose)
+    music = HoldMusicFetcher(egress, base.folder.hold_music, decode_music, melody(), now)
+    stack.push_async_callback(music.aclose)
+    return party.TransferParts(endpoint, Desk(_dialling(settings), base.directory, base.checks), music, _new_id)
+
+
+def _dialling(settings: Settings) -> DiallingPolicy:
+    dialling = settings.dialling
+    return DiallingPolicy(dialling.allow_countries, dialling.allow_own_numbers, dialling.max_queue)
 
 
 def _unready(base: Base) -> list[str]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from media.frames import (
     CallMedia,
     Direction,
@@ -18,6 +20,7 @@ from media.frames import (
     MediaFailed,
     MediaReport,
     MediaUnavailable,
+    Pcm,
     RtpFormat,
     RtpRemote,
     SrtpKeys,
@@ -29,11 +32,12 @@ from sipserver.ladder import Ladder
 from sipserver.legs import Ended, Endpoint, Invitation, LadderTap, LegEvent, Refused, Source
 from sipserver.message import MessageError, Request, Response, parse
 from sipserver.offer import G711, AudioCodec, OfferAnswer
-from sipserver.party import Services
+from sipserver.party import Services, TransferParts
 from sipserver.protocols import (
     Agent,
     AgentDirectory,
     CallEnd,
+    Colleague,
     ConversationEnd,
     DialOrder,
     InboundCall,
@@ -238,6 +242,12 @@ class FakeMedia:
         self.recording = recording
         self.connections: list[tuple[float, RtpRemote, RtpFormat, Direction]] = []
         self.srtp: list[SrtpKeys | None] = []
+        self.beside: CallMedia | None = None
+        self.music: list[tuple[float, float | None]] = []
+        """(from, to) in seconds of what hold music was played."""
+        self.bridged: list[tuple[float, int]] = []
+        """(seconds, port of the other side)"""
+        self.cannot_bridge = False
         self.closed_at: float | None = None
         self.close_takes = 0.0
         self.close_fails: Exception | None = None
@@ -263,6 +273,28 @@ class FakeMedia:
     async def events(self) -> AsyncIterator[MediaEvent]:
         while (event := await self._events.get()) is not None:
             yield event
+
+    def room(self) -> int:
+        return 512
+
+    async def wait_room(self, frames: int) -> None:
+        await asyncio.sleep(0.2 if self.music and self.music[-1][1] is None else 0)
+
+    def play(self, frames: Pcm, mark: int = 0) -> int:
+        """Only hold music plays here: conversations are fakes."""
+        if not self.music or self.music[-1][1] is not None:
+            self.music.append((virtual_time.now(), None))
+        return len(frames)
+
+    async def flush(self) -> int:
+        if self.music and self.music[-1][1] is None:
+            self.music[-1] = (self.music[-1][0], virtual_time.now())
+        return 0
+
+    async def bridge(self, other: CallMedia, *, digits: bool = True) -> None:
+        if self.cannot_bridge:
+            raise MediaUnavailable("The two calls are not in the same media process.")
+        self.bridged.append((virtual_time.now(), other.port))
 
     def position(self) -> int:
         """8 samples to the millisecond."""
@@ -291,6 +323,7 @@ class FakePlane:
         if self.down:
             raise MediaUnavailable("the media process is down")
         media = FakeMedia(call_id, self.host, 20000 + 2 * len(self.opened), recording)
+        media.beside = beside
         self.opened.append(media)
         return media  # type: ignore[return-value]
 
@@ -442,6 +475,27 @@ class FakeConversations:
         return self.made[-1]
 
 
+@dataclass
+class FakeDesk:
+    """Who may be called, and the colleagues who are there."""
+
+    refused: dict[str, str] = field(default_factory=dict)
+    colleagues: dict[str, Colleague] = field(default_factory=dict)
+
+    def refusal(self, to: str, from_number: str) -> str | None:
+        return self.refused.get(to)
+
+    async def colleague(self, agent_id: str, organization_id: str) -> Colleague | None:
+        return self.colleagues.get(agent_id)
+
+
+class FakeMusic:
+    """One second of it."""
+
+    async def load(self, url: str | None) -> Pcm:
+        return np.full(8000, 100, np.int16)
+
+
 class Stage:
     """A node of fakes with `Calls` in the middle. A test may put another endpoint than the fake one into it."""
 
@@ -460,8 +514,10 @@ class Stage:
         self.ladder = Ladder(self.log.publish)
         self.endpoint = FakeEndpoint()
         endpoint = make_endpoint(self.directory, self.ladder.tap) if make_endpoint else self.endpoint
+        self.desk = FakeDesk()
+        transfer = TransferParts(endpoint, self.desk, FakeMusic(), lambda: f"transfer-{len(self.log.transfers) + 1}")
         self.services = services = Services(
-            self.log, self.plane, self.conversations, self.ladder, virtual_time.microseconds
+            self.log, self.plane, self.conversations, self.ladder, virtual_time.microseconds, transfer=transfer
         )
         self.calls = Calls(endpoint, services, self.directory, self._new_id, limits, manners)
         self.tasks: list[asyncio.Task[None]] = []

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from media.frames import DigitHeard, MediaEvent, MediaFailed, MediaTimeout
-from sipserver.call import CLOSE_SECONDS, ENDED_RETRIES, POLITE_SECONDS
+from sipserver.agents import POLITE_SECONDS
+from sipserver.call import CLOSE_SECONDS, ENDED_RETRIES
 from sipserver.legs import Answered, Ended
 from sipserver.protocols import ConversationEnd, EndedReason, LiveCall
 from tests.sipserver.call.fakes import AGENT, REPORT, FakeLeg, Stage, peer, until
