@@ -28,15 +28,15 @@ class Agents:
         self._caller = caller
         self._end = end
         self._conversation: Conversation | None = None
-        self._before: list[ConversationEnd] = []
+        self._ends: list[ConversationEnd] = []
         self._transfers: Transfers | None = None
         if services.transfer is not None and party.trunk is not None:
             self._transfers = Transfers(caller, services.transfer, party.trunk)
 
     @property
-    def talking(self) -> bool:
+    def talked(self) -> bool:
         """Whether a conversation has begun."""
-        return self._conversation is not None
+        return self._conversation is not None or bool(self._ends)
 
     @property
     def parted(self) -> EndedReason:
@@ -67,20 +67,19 @@ class Agents:
 
     def result(self) -> ConversationEnd | None:
         """What all of them came to together; None when nobody has spoken."""
-        if self._conversation is None:
-            return None
-        return _joined([*self._before, self._conversation.result()])
+        under_way = [self._conversation.result()] if self._conversation is not None else []
+        return _joined([*self._ends, *under_way]) if self.talked else None
 
     async def _converse(self, media: CallMedia) -> ConversationEnd:
-        if self._conversation is not None:
-            self._before.append(self._conversation.result())
         live = self._live_call(media)
         self._conversation = self._caller.services.conversations.create(live)
         limit = self._caller.spawn(self._limit_duration())
         try:
-            return await self._conversation.run(live)
+            self._ends.append(await self._conversation.run(live))
         finally:
             limit.cancel()
+        self._conversation = None
+        return self._ends[-1]
 
     def _live_call(self, media: CallMedia) -> LiveCall:
         party = self._caller.party
@@ -98,7 +97,7 @@ class Agents:
 
     def _variables(self) -> Variables:
         """What the agents before have learnt is told to the next one."""
-        learnt = _joined(self._before).captured if self._before else {}
+        learnt = _joined(self._ends).captured if self._ends else {}
         return {**self._caller.party.variables, **learnt}
 
     async def _limit_duration(self) -> None:

@@ -41,13 +41,11 @@ from sipserver.once import Once
 from sipserver.outcome import NotEstablished, Outcome, later, refused, status_of
 from sipserver.party import Party, Services
 from sipserver.protocols import (
-    Agent,
     CallDirection,
     CallEnd,
     CallStatus,
     EndedReason,
     Problem,
-    TransferOrder,
     TrunkOptions,
 )
 from sipserver.renegotiation import Renegotiation
@@ -87,7 +85,7 @@ class Call:
         self._rang = party.direction is CallDirection.INBOUND
         self._session: MediaSession | None = None
         self._offers = Renegotiation(partial(self._problem, "sip"))
-        self._agents = Agents(
+        self.agents = Agents(
             Caller(
                 party=party,
                 services=services,
@@ -109,11 +107,6 @@ class Call:
         if self.answered_at is not None:
             return CallStatus.IN_PROGRESS
         return CallStatus.RINGING if self._rang else CallStatus.QUEUED
-
-    @property
-    def agent(self) -> Agent:
-        """Who has the caller now."""
-        return self._agents.agent
 
     def end(self, outcome: Outcome) -> bool:
         """End the call for this reason. False when it has ended already; the first reason stays."""
@@ -139,7 +132,7 @@ class Call:
         False while the call is not fully established, and when it is over. Raises NotAcceptable for an offer that cannot be
         answered; the call then is as it was.
         """
-        if not self._agents.talking or self._leg is None or self.is_over:
+        if not self.agents.talked or self._leg is None or self.is_over:
             return False
         offer, old, session = sdp_body(leg.invite), self._leg, self._agreed_session()
         sdp = session.begin_anew(offer, self._services.clock())
@@ -161,10 +154,6 @@ class Call:
     async def resume(self) -> bool:
         """Speak with each other again after `hold`. Whether the peer agreed."""
         return await self.hold(Direction.SENDRECV)
-
-    def hand_over(self, order: TransferOrder) -> bool:
-        """Have the agent hand the caller over. False when there is no conversation that can do it now."""
-        return self._agents.hand_over(order)
 
     async def run(self, establish: Establish) -> None:
         """See the call through; when this returns, its row is final. Raises nothing but CancelledError, and that only then."""
@@ -256,7 +245,7 @@ class Call:
         await session.connect()
         self._warn_of_leaked_keys(session)
         self._spawn(session.watched.watch(self._observe))
-        self.end(await self._agents.run(session.media))
+        self.end(await self.agents.run(session.media))
 
     def _warn_of_leaked_keys(self, session: MediaSession) -> None:
         """SDES keeps keys from those alone who cannot read the signalling (RFC 4568 section 7). What `auto` came to is not known here."""
@@ -304,7 +293,7 @@ class Call:
                 # Whom a call is transferred to, and who pays for it, is not the peer's choice.
                 leg.decline_refer()
             case ReferProgress():
-                self._agents.refer_progress(event)
+                self.agents.refer_progress(event)
             case Ended():
                 self._left(event)
 
@@ -339,7 +328,7 @@ class Call:
             self._problem("sip", event.reason or "The peer no longer answers.")
             self.end(Outcome(EndedReason.ERROR))
         else:
-            self.end(Outcome(EndedReason.CANCELED if self.answered_at is None else self._agents.parted))
+            self.end(Outcome(EndedReason.CANCELED if self.answered_at is None else self.agents.parted))
 
     # -- the end ---------------------------------------------------------------------------------------------------------
 
@@ -382,7 +371,7 @@ class Call:
             sip_code=outcome.sip_code,
             sip_reason=outcome.sip_reason,
             media=report,
-            conversation=self._agents.result(),
+            conversation=self.agents.result(),
             sip_call_id=self._sip_call_id or None,
         )
 

@@ -68,7 +68,7 @@ class Calls:
     async def transfer(self, call_id: str, order: TransferOrder) -> bool:
         """Have a live call handed over. False if it is not here, not answered, or not with an agent that can do it now."""
         call = self._live.get(call_id)
-        return call is not None and call.hand_over(order)
+        return call is not None and call.agents.hand_over(order)
 
     def capacity(self) -> int:
         """How many more calls this node would take now."""
@@ -81,7 +81,7 @@ class Calls:
                 call_id=call.id,
                 direction=call.party.direction,
                 status=call.status,
-                agent_id=call.agent.id,
+                agent_id=call.agents.agent.id,
                 customer_number=call.party.customer_number,
                 agent_number=call.party.agent_number,
                 answered_at=call.answered_at,

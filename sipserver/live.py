@@ -34,7 +34,7 @@ class LiveCalls:
 
     def of_agent(self, agent_id: str) -> int:
         """How many of them this agent has."""
-        return sum(call.agent.id == agent_id for call in self._calls.values())
+        return sum(call.agents.agent.id == agent_id for call in self._calls.values())
 
     @contextmanager
     def place(self, call: Call) -> Iterator[None]:

@@ -64,7 +64,7 @@ class Scene:
         outcome = await call.transfer(Handover(TransferOrder(self.target), self._until_quiet, self._brief))
         self.outcomes.append(outcome)
         if outcome.failure is None:
-            return ConversationEnd(EndedReason.TRANSFERRED, turn_count=1)
+            return ConversationEnd(EndedReason.TRANSFERRED, captured={"so": "good"}, turn_count=1)
         await asyncio.sleep(5.0)
         return ConversationEnd(EndedReason.AGENT_ENDED, turn_count=2)
 
@@ -262,7 +262,7 @@ def test_a_warm_transfer_plays_music_and_bridges_as_soon_as_it_is_answered() -> 
         assert this.stage.end() == ("completed", "transferred")
         end = this.stage.log.ends["call-1"].conversation
         assert end is not None
-        assert end.captured == {"so": "far"}
+        assert (end.captured, end.turn_count) == ({"so": "good"}, 1)
 
     run(scene())
 
@@ -491,7 +491,7 @@ def test_another_agent_goes_on_with_the_caller_on_the_same_call() -> None:
         this.target = replace(this.target, agent_id="agent-3")
         first, second = this.stage.conversations.calls
         assert (first.agent.id, second.agent.id, second.id) == ("agent-1", "agent-2", "call-1")
-        assert second.variables["so"] == "far"
+        assert second.variables["so"] == "good"
         assert this.stage.calls.live()[0].agent_id == "agent-2"
         assert this.told() == ["initiated", "completed"]
         # The next one is not there; then the second agent ends the call.
@@ -501,7 +501,7 @@ def test_another_agent_goes_on_with_the_caller_on_the_same_call() -> None:
         assert leg.did[-1] == "hang_up agent_ended"
         end = this.stage.log.ends["call-1"].conversation
         assert end is not None
-        assert end.turn_count == 4
+        assert (end.captured, end.turn_count) == ({"so": "good"}, 3)
 
     run(scene())
 
