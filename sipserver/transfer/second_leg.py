@@ -9,13 +9,27 @@ from functools import partial
 import structlog
 
 from media.frames import CallMedia, MediaEvent, MediaFailed, MediaTimeout, MediaUnavailable
-from sipserver.legs import Answered, Ended, Endpoint, Invitation, Leg, LegEvent, Offered, Progress, Referred, Refused
+from sipserver.legs import (
+    Answered,
+    Ended,
+    Endpoint,
+    Invitation,
+    Leg,
+    LegEvent,
+    OfferAnswered,
+    Offered,
+    OfferRefused,
+    Progress,
+    Referred,
+    Refused,
+)
 from sipserver.media_session import MediaSession
 from sipserver.message import MessageError
 from sipserver.offer import NotAcceptable
 from sipserver.once import Once
 from sipserver.outcome import NOT_ACCEPTABLE
 from sipserver.protocols import TransferFailure, TransferTarget, Trunk
+from sipserver.renegotiation import Renegotiation
 from sipserver.transfer.caller import Caller
 from sipserver.transfer.failure import NotTransferred, not_reached
 
@@ -28,12 +42,19 @@ logger = structlog.get_logger()
 class SecondLeg:
     """A leg and its media, until either is over (`over`). `run` sees it through, in a task of the call's."""
 
-    def __init__(self, invite: Callable[[bytes], Leg], session: MediaSession, on_ringing: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        invite: Callable[[bytes], Leg],
+        session: MediaSession,
+        on_ringing: Callable[[], None],
+        problem: Callable[[str], None],
+    ) -> None:
         self.over: Once[NotTransferred] = Once()
         self._invite = invite
         self._leg = invite(session.offer())
         self._session = session
         self._on_ringing = on_ringing
+        self._offers = Renegotiation(problem)
         self._answer: Once[bytes | NotTransferred | None] = Once()
 
     @classmethod
@@ -53,7 +74,7 @@ class SecondLeg:
             caller.problem(f"Nobody could be called to take the caller over: {error}")
             raise NotTransferred(TransferFailure.UNAVAILABLE) from None
         try:
-            return cls(partial(_invite, caller, parts.endpoint, trunk, target), session, on_ringing)
+            return cls(partial(_invite, caller, parts.endpoint, trunk, target), session, on_ringing, caller.problem)
         except MessageError as error:
             await session.media.close()
             caller.problem(f"The transfer target cannot be called on this trunk: {error}")
@@ -120,29 +141,20 @@ class SecondLeg:
             case Progress(status=status) if 180 <= status <= 189:
                 self._on_ringing()
             case Answered(sdp=sdp):
-                self._answer.set(sdp)
+                if not self._answer.set(sdp) and sdp is not None:
+                    await self._offers.late_answer(self._session, sdp)
             case Refused(status=status):
                 self._finish(not_reached(status))
             case Offered(sdp=sdp):
-                await self._offered(sdp)
+                await self._offers.offered(self._leg, self._session, sdp, flowing=True)
+            case OfferAnswered():
+                await self._offers.answered(self._session, event)
+            case OfferRefused():
+                self._offers.refused(self._session, event)
             case Referred():
                 self._leg.decline_refer()
             case Ended():
                 self._finish(NotTransferred(TransferFailure.REJECTED))
-
-    async def _offered(self, sdp: bytes | None) -> None:
-        """A re-INVITE or an UPDATE of theirs, such as a hold."""
-        if not self._session.is_agreed:
-            self._leg.decline(491)
-            return
-        try:
-            body = self._session.offer() if sdp is None else self._session.answer(sdp)
-        except NotAcceptable:
-            self._leg.decline(488)
-            return
-        self._leg.accept(body)
-        if sdp is not None:
-            await self._session.connect()
 
     def _observe(self, event: MediaEvent) -> None:
         if isinstance(event, MediaTimeout | MediaFailed):
