@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +76,34 @@ def test_options_are_answered_to_those_who_are_known(
     switchboard.run(switchboard.line(QUESTION))
     texts = {"status": status}
     switchboard.run(Sipp("options.xml", tmp_path, switchboard.sip, "", host, transport, texts).run())
+
+
+def test_media_follow_a_caller_who_moves_and_its_session_timer_is_kept(
+    switchboard: Switchboard, tmp_path: Path
+) -> None:
+    """RFC 3264 section 8.3.1: from the re-INVITE on RTP goes to the new port. RFC 4028: each 2xx repeats what was asked for."""
+
+    async def call() -> tuple[dict[str, Any], list[int]]:
+        line = await switchboard.line(QUESTION)
+        caller = Sipp("uac_moves.xml", tmp_path, switchboard.sip, line.number)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as moved:
+            moved.bind(("127.0.0.1", caller.media_port + 4))
+            moved.setblocking(False)
+            caller.texts = {"moved": str(caller.media_port + 4)}
+            await caller.run()
+            return await switchboard.finished(line), waiting(moved)
+
+    ended, packets = switchboard.run(call())
+    assert ended["endedReason"] == "customer_ended"
+    assert len(packets) > 20
+    assert {(after - before) % 2**16 for before, after in pairwise(packets)} == {1}
+
+
+def waiting(sock: socket.socket) -> list[int]:
+    """The sequence numbers of the RTP packets that have come."""
+    numbers = []
+    try:
+        while True:
+            numbers.append(int.from_bytes(sock.recv(2048)[2:4], "big"))
+    except BlockingIOError:
+        return numbers
