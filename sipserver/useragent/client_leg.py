@@ -9,9 +9,11 @@ from sipserver.message.extensions import RAck, reliable_number
 from sipserver.sdp import sdp_body
 from sipserver.transaction import ClientTransaction, ServerTransaction, cancel_of
 from sipserver.useragent.acknowledgement import Acknowledgement, ack_of
+from sipserver.useragent.addressing import reason_header
+from sipserver.useragent.agent import Agent
 from sipserver.useragent.early import MAX_FORKS, Forks, Turn
 from sipserver.useragent.exchange import Errand, Exchange
-from sipserver.useragent.leg import Agent, AgentLeg, reason_header
+from sipserver.useragent.leg import AgentLeg
 from sipserver.useragent.placing import Placing
 from sipserver.useragent.second_try import SecondTries
 

@@ -20,11 +20,13 @@ from sipserver.message.check import Capabilities, discard, refuse
 from sipserver.protocols import Trunk
 from sipserver.replaces import replaced_dialog
 from sipserver.transaction import Intervals, Outgoing, TimerQueue, TransactionLayer
+from sipserver.useragent.addressing import contact_scheme, user_part
+from sipserver.useragent.agent import Extra
 from sipserver.useragent.client_leg import ClientLeg
 from sipserver.useragent.exchange import Errand, Exchange, Outcome
 from sipserver.useragent.finder import Finder, Found, Question
 from sipserver.useragent.identity import ABLE, ACCEPT, TOLERATED, TRANSFERABLE, Identity, Limits
-from sipserver.useragent.leg import AgentLeg, Extra, contact_scheme, user_part
+from sipserver.useragent.leg import AgentLeg
 from sipserver.useragent.placing import options_of, placing_of
 from sipserver.useragent.refers import unasked
 from sipserver.useragent.reply_way import reply_target

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable
+from typing import Literal
 
-from sipserver.dialog import Dialog, DialogId
+from sipserver.dialog import Dialog
 from sipserver.legs import Answered, Ended, LegEvent, Offered, OfferRefused, Source
 from sipserver.locate import Transport
-from sipserver.message import Capabilities, MessageError, NameAddr, Request, Response, SipUri, response_to, scheme_of
-from sipserver.message.grammar import quote
+from sipserver.message import MessageError, Request, Response, response_to
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
-from sipserver.transaction import ServerTransaction, TimerQueue
+from sipserver.transaction import ServerTransaction
 from sipserver.useragent.accepted import AcceptedInvite
-from sipserver.useragent.exchange import Errand, Exchange, Postman
+from sipserver.useragent.addressing import contact_scheme, reason_header
+from sipserver.useragent.agent import Agent, Extra
+from sipserver.useragent.exchange import Errand, Exchange
 from sipserver.useragent.identity import ABLE
 from sipserver.useragent.keys import KEY_TYPES, NoKey, key_of_info
 from sipserver.useragent.refers import Refers
@@ -24,32 +25,6 @@ from sipserver.useragent.session_timer import SessionTimer
 SDP = "application/sdp"
 UPDATE_SECONDS = 3.0
 """How long the owner may think about the offer of an UPDATE."""
-
-Extra = Sequence[tuple[str, str]]
-
-
-class Agent(Postman, Protocol):
-    """What a leg needs of the user agent."""
-
-    timers: TimerQueue
-
-    def happened(self, leg: AgentLeg, event: LegEvent) -> None:
-        """Something to tell the leg's owner."""
-
-    def able(self, source: Source) -> Capabilities:
-        """What we do for this peer."""
-
-    def over(self, leg: AgentLeg) -> None:
-        """There will be no more events; the leg may still have to see its last request through."""
-
-    def enter(self, dialog: DialogId, leg: AgentLeg) -> None:
-        """Requests in this dialog are the leg's from now on."""
-
-    def leave(self, dialog: DialogId) -> None:
-        """The dialog is no more."""
-
-    def options_headers(self, request: Request, transport: Transport, able: Capabilities) -> Extra:
-        """What a 200 to OPTIONS says of us."""
 
 
 class AgentLeg:
@@ -422,32 +397,3 @@ class AgentLeg:
 
     def _dialog_of(self, request: Request) -> Dialog | None:
         return self.dialog
-
-
-def reason_header(reason: str) -> str:
-    """A Reason header (RFC 3326) of a plain text; what is one already stays as it is."""
-    line = " ".join(reason.split())
-    return line if ";" in line else f"SIP;text={quote(line)}"
-
-
-def contact_scheme(request: Request) -> str:
-    """`sips` where the request came to a sips: URI, or by a proxy that says so, or from one (RFC 3261 section 12.1.1)."""
-    try:
-        way = [NameAddr.parse(request.record_routes[0]).uri] if request.record_routes else [_contact(request)]
-        schemes = {scheme_of(uri) for uri in (request.uri, *filter(None, way))}
-    except MessageError:
-        return "sip"
-    return "sips" if "sips" in schemes else "sip"
-
-
-def _contact(request: Request) -> str | None:
-    contacts = request.contacts
-    return contacts[0].uri if contacts else None
-
-
-def user_part(uri: str) -> str | None:
-    """The user of a SIP URI as it stands there; None for other schemes."""
-    try:
-        return SipUri.parse(uri).user
-    except MessageError:
-        return None

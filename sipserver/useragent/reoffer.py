@@ -19,7 +19,8 @@ from sipserver.useragent.exchange import Exchange
 from sipserver.useragent.session_timer import SessionTimer
 
 if TYPE_CHECKING:
-    from sipserver.useragent.leg import Agent, AgentLeg
+    from sipserver.useragent.agent import Agent
+    from sipserver.useragent.leg import AgentLeg
 
 MAX_TRIES = 6
 """Requests for one offer or refresh: more 491s, 422s or 500s than this are a refusal."""

@@ -10,7 +10,9 @@ from sipserver.replaces import replaces_of
 from sipserver.sdp import sdp_body
 from sipserver.transaction import ServerTransaction
 from sipserver.useragent.accepted import AcceptedInvite
-from sipserver.useragent.leg import Agent, AgentLeg, Extra, user_part
+from sipserver.useragent.addressing import user_part
+from sipserver.useragent.agent import Agent, Extra
+from sipserver.useragent.leg import AgentLeg
 from sipserver.useragent.reliable import ReliableAnswers, first_number
 
 KEEP_RINGING = 60.0

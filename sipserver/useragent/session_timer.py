@@ -6,19 +6,18 @@ asks again at half of that time; the other one ends the call shortly before it i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sipserver.message import Request, Response
 from sipserver.message.session_expires import MIN_SE, TIMER, Refresher, SessionExpires, knows_timers, lengthened, min_se
 from sipserver.transaction import Alarm, TimerQueue
+from sipserver.useragent.agent import Extra
 
 SHORTEST = 20
 """Seconds: a peer that answers with less than it may is not refreshed more often than this asks for."""
 LAST_TRY = 10.0
 """With fewer seconds left than this, a refresh that was refused is not tried again."""
-
-Extra = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
