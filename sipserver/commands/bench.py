@@ -47,6 +47,24 @@ def answer(
     _print(figures, as_json)
 
 
+@app.command()
+def sip(
+    rate: Annotated[int, typer.Option("--rate", min=1, max=10_000, help="Calls a second.")] = 400,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, max=600, help="How long to ring.")] = 10,
+    rows: Annotated[bool, typer.Option("--rows", help="With call rows in SQLite, not the signalling alone.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Calls set up and taken down, with SIPp on the other end, beside SIPp's own callee."""
+    from sipserver.bench.sip import bench_sip
+    from sipserver.bench.sipp import SippMissing
+
+    try:
+        figures = bench_sip(rate, seconds, "rows" if rows else "signalling")
+    except SippMissing as error:
+        raise fail(str(error)) from None
+    _print(figures, as_json)
+
+
 def _print(figures: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(figures, indent=2))

@@ -1,0 +1,199 @@
+"""The measured process: `python -m sipserver.bench.callee`. It answers every INVITE until its input ends, then says what it
+cost: so it ends with whoever started it.
+
+`signalling` is the user agent with its sockets, SDP and nothing else. `rows` is what a server does for an inbound call, down to
+the rows, the outbox and the webhook's job in SQLite; only the media and the conversation are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import resource
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from control_api.calllog import StoredCallLog
+from control_api.live import LiveEvents
+from control_api.store import agents, organizations, phone_numbers
+from control_api.store.agents import AgentRow
+from control_api.store.engine import Store
+from control_api.store.phone_numbers import PhoneNumberRow
+from media.frames import CallMedia, Direction, MediaEvent, MediaReport, RtpFormat, RtpRemote, SrtpKeys
+from sipserver.call import Services
+from sipserver.calls import Calls
+from sipserver.capacity import Limits
+from sipserver.inbound import Manners
+from sipserver.ladder import Ladder
+from sipserver.legs import Leg, Source
+from sipserver.message import Request
+from sipserver.offer import OfferAnswer
+from sipserver.protocols import Agent, ConversationEnd, LiveCall, RecordingSettings, Route, Trunk
+from sipserver.sdp import sdp_body
+from sipserver.useragent import SipEndpoint
+
+NUMBER = "+12025550123"
+_TRUNK = Trunk("bench", organizations.DEFAULT_ID, "ip_allowlist", "127.0.0.1", sources=("127.0.0.1",))
+_MEDIA_PORT = 40000
+
+
+class _Everybody:
+    """A guard that lets everybody in."""
+
+    def admit(self, request: Request, source: Source) -> int | None:
+        return None
+
+
+def main() -> None:
+    """Answer until the end of the input; the first line of the output is the port, the last one the figures as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m sipserver.bench.callee")
+    parser.add_argument("mode", choices=("signalling", "rows"))
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--cpu", type=int, default=-1)
+    arguments = parser.parse_args()
+    if arguments.cpu >= 0:
+        os.sched_setaffinity(0, {arguments.cpu})
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    asyncio.run(_serve(arguments.mode, arguments.folder))
+
+
+async def _serve(mode: str, folder: Path) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
+    async with AsyncExitStack() as stack:
+        endpoint = await (_signalling(stack) if mode == "signalling" else _with_rows(folder, stack))
+        begun = time.process_time()
+        print(endpoint.port, flush=True)
+        await stop.wait()
+        figures = {
+            "cpu_seconds": time.process_time() - begun,
+            "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            "refused": dict(endpoint.counters),
+        }
+        print(json.dumps(figures), flush=True)
+        # A measurement that is over waits for nobody: not for transactions, nor for the store's last page.
+        sys.stdout.flush()
+        os._exit(0)
+
+
+async def _signalling(stack: AsyncExitStack) -> SipEndpoint:
+    ladder = Ladder(lambda *_: None)
+    endpoint = SipEndpoint("127.0.0.1", 0, guard=_Everybody(), tap=ladder.tap)
+
+    async def answer(leg: Leg) -> None:
+        ladder.watch(leg.call_id, leg.call_id)
+        offer = sdp_body(leg.invite)
+        leg.ring()
+        exchange = OfferAnswer("127.0.0.1", _MEDIA_PORT, 1)
+        leg.answer(exchange.offer() if offer is None else exchange.answer(offer))
+        async for _ in leg.events():
+            pass
+
+    await endpoint.start(answer)
+    stack.push_async_callback(endpoint.stop)
+    return endpoint
+
+
+async def _with_rows(folder: Path, stack: AsyncExitStack) -> SipEndpoint:
+    store = await Store.open(folder / "bench.db")
+    route = await _settle(store)
+    live = LiveEvents()
+    log = StoredCallLog(store, live, folder, "bench", _now)
+    ladder = Ladder(live.publish)
+    endpoint = SipEndpoint("127.0.0.1", 0, guard=_Everybody(), tap=ladder.tap)
+    services = Services(log, _NoMedia(), _Listening(), ladder, _now)
+    limits = Limits(max_calls=100_000, max_calls_per_agent=100_000)
+    calls = Calls(endpoint, services, _OneNumber(route), lambda: str(uuid.uuid4()), limits, Manners())
+    await calls.start()
+    stack.push_async_callback(endpoint.stop)
+    return endpoint
+
+
+async def _settle(store: Store) -> Route:
+    """The agent and the number that all calls are for."""
+    ids, now = str(uuid.uuid4()), _now()
+    owner = organizations.DEFAULT_ID
+    await store.write(lambda connection: organizations.ensure_default(connection, now))
+    await store.write(lambda connection: agents.insert(connection, AgentRow(ids, owner, {}, None, now, now)))
+    number = PhoneNumberRow(ids, owner, NUMBER, None, "sip", None, ids, {}, now, now)
+    await store.write(lambda connection: phone_numbers.insert(connection, number))
+    agent = Agent(ids, owner, "bench", recording=RecordingSettings(enabled=False))
+    return Route(ids, NUMBER, owner, _TRUNK, agent)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+class _OneNumber:
+    """A directory that knows one trunk and one number."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+
+    def trunks_of(self, host: str) -> Sequence[Trunk]:
+        return (_TRUNK,)
+
+    async def route(self, called: str, trunks: Sequence[Trunk]) -> Route | None:
+        return self._route
+
+
+class _Listening:
+    """Conversations that say nothing and end with the call."""
+
+    def create(self, call: LiveCall) -> _Listening:
+        return self
+
+    async def run(self, call: LiveCall) -> ConversationEnd:
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("Nobody sets it.")
+
+    def result(self) -> ConversationEnd:
+        return ConversationEnd(None)
+
+
+class _NoMedia:
+    """A media plane without packets: as many rows as are asked for."""
+
+    async def open(self, call_id: str, recording: Path | None, beside: CallMedia | None = None) -> CallMedia:
+        return _Silence()  # type: ignore[return-value]  # what a conversation would need beyond this nobody asks for
+
+    def free(self) -> int:
+        return 100_000
+
+
+class _Silence:
+    """One such row."""
+
+    host = "127.0.0.1"
+    port = _MEDIA_PORT
+
+    def __init__(self) -> None:
+        self._over = asyncio.Event()
+
+    async def connect(
+        self, remote: RtpRemote, fmt: RtpFormat, direction: Direction = Direction.SENDRECV, srtp: SrtpKeys | None = None
+    ) -> None:
+        """Nothing flows."""
+
+    async def events(self) -> AsyncIterator[MediaEvent]:
+        await self._over.wait()
+        nothing: tuple[MediaEvent, ...] = ()
+        for event in nothing:
+            yield event
+
+    async def close(self) -> MediaReport:
+        self._over.set()
+        return MediaReport(0, 0, 0, 0, 0.0, None, "PCMU", 0)
+
+
+if __name__ == "__main__":
+    main()
