@@ -27,15 +27,16 @@ from control_api.store.agents import AgentRow
 from control_api.store.engine import Store
 from control_api.store.phone_numbers import PhoneNumberRow
 from media.frames import CallMedia, Direction, MediaEvent, MediaReport, RtpFormat, RtpRemote, SrtpKeys
-from sipserver.call import Services
 from sipserver.calls import Calls
 from sipserver.capacity import Limits
 from sipserver.inbound import Manners
 from sipserver.ladder import Ladder
 from sipserver.legs import Leg, Source
+from sipserver.logs import configure
 from sipserver.message import Request
 from sipserver.offer import OfferAnswer
-from sipserver.protocols import Agent, ConversationEnd, LiveCall, RecordingSettings, Route, Trunk
+from sipserver.party import Services
+from sipserver.protocols import Agent, ConversationEnd, LiveCall, RecordingSettings, Route, TransferOrder, Trunk
 from sipserver.sdp import sdp_body
 from sipserver.useragent import SipEndpoint
 
@@ -60,6 +61,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.cpu >= 0:
         os.sched_setaffinity(0, {arguments.cpu})
+    configure("info", "console")
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     asyncio.run(_serve(arguments.mode, arguments.folder))
@@ -145,6 +147,9 @@ class _OneNumber:
     async def route(self, called: str, trunks: Sequence[Trunk]) -> Route | None:
         return self._route
 
+    async def catch_all(self, called: Sequence[str], trunks: Sequence[Trunk]) -> Route | None:
+        return None
+
 
 class _Listening:
     """Conversations that say nothing and end with the call."""
@@ -155,6 +160,9 @@ class _Listening:
     async def run(self, call: LiveCall) -> ConversationEnd:
         await asyncio.get_running_loop().create_future()
         raise AssertionError("Nobody sets it.")
+
+    def hand_over(self, order: TransferOrder) -> bool:
+        return False
 
     def result(self) -> ConversationEnd:
         return ConversationEnd(None)

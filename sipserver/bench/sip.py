@@ -45,6 +45,7 @@ async def _ours(mode: Mode, load: Load, cpu: int, folder: Path) -> dict[str, Any
         *(sys.executable, "-m", "sipserver.bench.callee", mode, "--folder", str(folder), "--cpu", str(cpu)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )
     assert process.stdout is not None
