@@ -52,7 +52,7 @@ async def _ours(mode: Mode, load: Load, cpu: int, folder: Path) -> dict[str, Any
     try:
         tally = await sipp.ring(int(await process.stdout.readline()), load, folder / "ours")
     finally:
-        told, _ = await process.communicate()
+        told, _ = await process.communicate(b"")  # The end of its input is its end.
     figures = json.loads(told.splitlines()[-1])
     return _figures(tally, figures["cpu_seconds"]) | {"rss_mb": figures["rss_mb"], "refused": figures["refused"]}
 
