@@ -48,8 +48,9 @@ COMMANDS = dict(_commands(typer.main.get_command(app)))
 def test_the_commands_are_those_of_the_manual() -> None:
     leaves = {" ".join(path) for path, command in COMMANDS.items() if not hasattr(command, "commands")}
     assert leaves == {
-        "init", "serve", "demo", "call", "calls list", "calls show", "calls tail", "calls hangup", "keys create",
-        "keys list", "keys revoke", "doctor", "bench media", "bench answer", "config show", "openapi", "version",
+        "init", "serve", "demo", "call", "calls list", "calls show", "calls tail", "calls hangup", "calls transfer",
+        "keys create", "keys list", "keys revoke", "doctor", "bench media", "bench answer", "bench sip", "config show",
+        "openapi", "version",
     }  # fmt: skip
 
 
