@@ -31,6 +31,10 @@ class DataFolder:
         return self.root / "hold-music"
 
     @property
+    def traces(self) -> Path:
+        return self.root / "traces"
+
+    @property
     def master_key(self) -> Path:
         return self.root / "secrets" / "master.key"
 

@@ -1,8 +1,9 @@
 """What is cleared away, once an hour: jobs that were done a week ago, answers kept for repeated requests, recordings whose time is over.
 
 A recording is kept for its agent's `recording.retentionDays`, counted from the call's end, as the agent has them now; for ever
-where it has none. The call's row forgets it first, then its files go: whenever the process is killed in between, nothing is
-promised that is not there, and the next round finds the files.
+where it has none. A call's SIP trace goes after `trace.days`, and with its recording. The call's row forgets the recording first,
+then its files go: whenever the process is killed in between, nothing is promised that is not there, and the next round finds the
+files.
 """
 
 from __future__ import annotations
@@ -32,8 +33,17 @@ log = structlog.get_logger(__name__)
 class Housekeeping:
     """`now` in microseconds since the epoch."""
 
-    def __init__(self, store: Store, recordings: Path, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        recordings: Path,
+        now: Callable[[], int],
+        traces: Path | None = None,
+        trace_days: int = 0,
+    ) -> None:
         self._store = store
+        self._traces = traces
+        self._trace_days = trace_days
         self._recordings = recordings
         self._now = now
 
@@ -56,12 +66,14 @@ class Housekeeping:
 
         await self._store.write(forget)
         await self._drop_recordings(now)
+        if self._traces is not None:
+            await asyncio.to_thread(_drop_older, self._traces, now - self._trace_days * DAY)
 
     async def _drop_recordings(self, now: int) -> None:
         days = await self._store.read(agents.retention_days)
         if not days:
             return
-        files = await asyncio.to_thread(_files_by_call, self._recordings)
+        files = await asyncio.to_thread(_files_by_call, self._recordings, *([self._traces] if self._traces else []))
         for some in _batches(sorted(files)):
             over = await self._store.write(lambda connection, some=some: _forgotten(connection, some, days, now))  # type: ignore[misc]
             await asyncio.to_thread(_delete, [path for call_id in over for path in files[call_id]])
@@ -80,12 +92,19 @@ async def _forgotten(
     return over
 
 
-def _files_by_call(folder: Path) -> dict[str, list[Path]]:
-    """A recording's files (the WAV, what was encoded from it, what a killed encoder left) begin with the id of their call."""
+def _files_by_call(*folders: Path) -> dict[str, list[Path]]:
+    """A recording's files (the WAV, what was encoded from it, what a killed encoder left) and a trace begin with the id of their call."""
     found: dict[str, list[Path]] = {}
-    for path in folder.iterdir():
+    for path in (path for folder in folders for path in folder.iterdir()):
         found.setdefault(path.name.partition(".")[0], []).append(path)
     return found
+
+
+def _drop_older(folder: Path, than: int) -> None:
+    """Delete the files that were written before then (µs since the epoch)."""
+    for path in folder.iterdir():
+        if path.stat().st_mtime_ns < than * 1000:
+            path.unlink(missing_ok=True)
 
 
 def _delete(paths: Sequence[Path]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from control_api.sip_metrics import SipCollector, SipFigures
 from sipserver.protocols import LiveEvent
 
 FINAL = ("completed", "failed", "no_answer")
@@ -18,8 +19,15 @@ class Metrics:
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
-    def __init__(self, live: Callable[[], int], capacity: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        live: Callable[[], int],
+        capacity: Callable[[], int],
+        sip: Callable[[], SipFigures] | None = None,
+    ) -> None:
         self._registry = CollectorRegistry()
+        if sip is not None:
+            self._registry.register(SipCollector(sip))
         self._ended = Counter(
             "antiphon_calls_ended", "Calls that are over.", ("status", "reason"), registry=self._registry
         )

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from control_api.handlers import agents, calls, events, health, keys, phone_numbers, recordings, transfers, voices
+from control_api.handlers import (
+    agents,
+    calls,
+    events,
+    health,
+    keys,
+    phone_numbers,
+    recordings,
+    traces,
+    transfers,
+    voices,
+)
 from control_api.handlers.recordings import RecordingQuery
 from control_api.models.agent import Agent, AgentCreate, AgentUpdate
 from control_api.models.base import PageQuery
@@ -10,6 +21,7 @@ from control_api.models.call import Call, CallCreate, CallItem, CallQuery, Trans
 from control_api.models.health import Health
 from control_api.models.key import Key, KeyCreate, NewKey
 from control_api.models.phone_number import NumberCreate, NumberUpdate, PhoneNumber
+from control_api.models.trace import Trace, TraceQuery
 from control_api.models.transfer import CallTransfer, Success, TransferTargets
 from control_api.models.voice import Voice
 from control_api.operation import Operation as Op
@@ -40,6 +52,8 @@ OPERATIONS: tuple[Op, ...] = (
     Op("GET", "/v1/calls/{call_id}/recording", recordings.get_call_recording, "Fetch the recording", query=RecordingQuery,
        signed=True, media="audio/*", errors=(404, 409, 410)),
     Op("GET", "/v1/calls/{call_id}/events", events.get_call_events, "Watch a call", media="text/event-stream"),
+    Op("GET", "/v1/calls/{call_id}/trace", traces.get_call_trace, "Read a call's SIP messages", query=TraceQuery, returns=Trace),
+    Op("GET", "/v1/trace", traces.follow_trace, "Watch all SIP messages", "admin", media="text/event-stream"),
     Op("POST", "/v1/calls/{call_id}/end", calls.end_call, "End a call", "calls", returns=Call, errors=(409,)),
     Op("POST", "/v1/calls/{call_id}/transfer", transfers.transfer_call, "Hand a call over", "calls", CallTransfer,
        returns=Call, errors=(409,)),

@@ -13,6 +13,7 @@ from control_api.metrics import Metrics
 from control_api.secrets import SecretBox
 from control_api.signing import LinkSigner
 from control_api.store.engine import Store
+from control_api.tracing import CallTraces
 from inference.tts.base import Voice
 from sipserver.protocols import AgentChecks, Dialler, TrunkStates
 
@@ -69,6 +70,7 @@ class Services:
     link_days: int = 30
     metrics: Metrics | None = None
     trunk_states: TrunkStates | None = None
+    traces: CallTraces | None = None
 
     def link_until(self, ended_at: int, retention_days: int | None) -> int:
         """Until when the links of a call open: as long as its recording is kept, else as configured."""

@@ -338,7 +338,7 @@ class Call:
             return
         if self.party.direction is CallDirection.INBOUND and self.answered_at is None:
             status = outcome.sip_code or _REFUSALS.get(outcome.reason, 500)
-            self._leg.reject(status, headers=later(status))
+            self._leg.reject(status, headers=later(status, self._services.retry_after))
         else:
             self._leg.hang_up(outcome.reason)
 

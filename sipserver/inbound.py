@@ -19,7 +19,7 @@ from sipserver.message import Request
 from sipserver.message.extensions import RELIABLE, requires, supports
 from sipserver.numbers import called_numbers, caller_number, region_of
 from sipserver.offer import NotAcceptable
-from sipserver.outcome import RETRY_AFTER, later
+from sipserver.outcome import later
 from sipserver.party import Party, Services
 from sipserver.protocols import Agent, AgentDirectory, CallDirection, InboundCall, Route, Trunk, TrunkOptions
 from sipserver.replaces import Replaces
@@ -30,10 +30,9 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How inbound calls are treated: seconds of ringing before the answer, and what Retry-After says beside a 503."""
+    """How inbound calls are treated: seconds of ringing before the answer."""
 
     ring_seconds: float = 0.0
-    retry_after: int = RETRY_AFTER
 
 
 class Rejected(Exception):
@@ -170,7 +169,7 @@ class Inbound:
         return route.agent
 
     def _reject(self, leg: Leg, refusal: Rejected) -> None:
-        retry = later(refusal.status, self._manners.retry_after)
+        retry = later(refusal.status, self._services.retry_after)
         host = leg.source.host if leg.source else None
         logger.info("call refused", sip_code=refusal.status, why=refusal.why, source=host)
         leg.reject(refusal.status, headers=(*refusal.headers, *retry))

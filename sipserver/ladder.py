@@ -13,6 +13,8 @@ from sipserver.numbers import masked
 from sipserver.protocols import LiveEvent
 
 Publish = Callable[[str, LiveEvent], None]
+OnWatch = Callable[[str, str], None]
+"""Told of each (SIP Call-ID, id of its call)."""
 
 _KEPT_EACH = 32
 
@@ -41,8 +43,11 @@ class Ladder:
     thereby still shown.
     """
 
-    def __init__(self, publish: Publish, size: int = 1024) -> None:
+    def __init__(
+        self, publish: Publish, size: int = 1024, on_watch: OnWatch = lambda _sip_call_id, _call_id: None
+    ) -> None:
         self._publish = publish
+        self._on_watch = on_watch
         self._size = size
         self._calls: OrderedDict[str, str] = OrderedDict()
         self._early: OrderedDict[str, deque[Rung]] = OrderedDict()
@@ -51,6 +56,7 @@ class Ladder:
         """From now on, and for what has been kept: this Call-ID is that call."""
         self._calls[sip_call_id] = call_id
         _shorten(self._calls, self._size)
+        self._on_watch(sip_call_id, call_id)
         for rung in self._early.pop(sip_call_id, ()):
             self._publish(call_id, rung.event())
 

@@ -70,6 +70,6 @@ def status_of(reason: EndedReason, answered: bool) -> CallStatus:
     return CallStatus.NO_ANSWER if reason is EndedReason.NO_ANSWER else CallStatus.FAILED
 
 
-def later(status: int, seconds: int = RETRY_AFTER) -> tuple[tuple[str, str], ...]:
+def later(status: int, seconds: int) -> tuple[tuple[str, str], ...]:
     """The header that belongs to a 503: without one it counts as a 500 (RFC 3261 section 21.5.4)."""
     return (("Retry-After", str(seconds)),) if status == 503 else ()

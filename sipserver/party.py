@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from media.frames import MediaPlane
 from sipserver.ladder import Ladder
 from sipserver.legs import Endpoint
+from sipserver.outcome import RETRY_AFTER
 from sipserver.protocols import (
     Agent,
     CallDirection,
@@ -35,7 +36,7 @@ class Services:
     """What calls need of the other rooms.
 
     `clock` tells µs since the epoch; `media_host` is where peers reach our media, None for the address it is bound to.
-    Without `transfer` no call is handed over.
+    Without `transfer` no call is handed over; `retry_after` is what Retry-After says beside a 503.
     """
 
     log: CallLog
@@ -45,6 +46,7 @@ class Services:
     clock: Callable[[], int]
     media_host: str | None = None
     transfer: TransferParts | None = None
+    retry_after: int = RETRY_AFTER
 
 
 @dataclass(frozen=True, slots=True)

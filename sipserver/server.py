@@ -13,7 +13,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from control_api.recovery import recover
 from control_api.secrets import SecretBox, open_box
 from control_api.services import Catalogue, Services
 from control_api.signing import LinkSigner
+from control_api.sip_metrics import SipFigures
 from control_api.store.engine import Store
 from control_api.transfer_desk import Desk
 from control_api.worker import job_runner
@@ -54,13 +55,14 @@ from sipserver import __version__, party
 from sipserver.background import Background
 from sipserver.calls import Calls
 from sipserver.capacity import Limits
-from sipserver.guard import SourceGuard
 from sipserver.inbound import Manners
 from sipserver.ladder import Ladder
+from sipserver.lookout import Lookout
 from sipserver.settings import Settings, split_host_port
 from sipserver.transport.credentials import TlsFiles
 from sipserver.trunks import Trunks
 from sipserver.useragent import SipEndpoint, TlsFace
+from sipserver.useragent.identity import Limits as SipLimits
 
 MUSIC_SECONDS = 30.0
 """How long the music of a `holdMusicUrl` may take to be fetched; callers do not wait for it that long."""
@@ -113,6 +115,23 @@ class Base:
     background: Background
 
 
+@dataclass(frozen=True, slots=True)
+class Telephony:
+    """What a node has of SIP."""
+
+    endpoint: SipEndpoint
+    calls: Calls
+    trunks: Trunks
+    lookout: Lookout
+
+    def figures(self) -> SipFigures:
+        """What has passed so far, for `/metrics`."""
+        guard = self.lookout.guard
+        dropped = self.endpoint.counters + guard.counters
+        bans, made = len(guard.bans()), dropped.pop("bans", 0)
+        return SipFigures(self.lookout.tap.messages, dropped, self.endpoint.retransmissions, made, bans)
+
+
 async def run(settings: Settings, ready: Callable[[Node], None]) -> None:
     """Serve until a signal has drained the node. `ready` is called when calls can be taken.
 
@@ -143,20 +162,22 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Node:
     await recover(base.store, base.name, base.call_log.recording_path, _repaired_seconds, now())
     await base.directory.refresh()
     stack.push_async_callback(base.call_log.flush)
-    endpoint, calls, trunks = await _sip(base, stack)
+    phone = await _sip(base, stack)
     public_url = settings.api.public_url or "http://{}:{}".format(*bound.getsockname()[:2])
     policy = EgressPolicy(settings.egress.allow)
-    services = _services(base, calls, trunks, policy, public_url.rstrip("/"))
+    services = _services(base, phone, policy, public_url.rstrip("/"))
     runner = _worker(base, services, policy, stack)
     stack.push_async_callback(base.background.stop)
     base.background.start(base.call_log.catch_up(), "What catches up with a disk that was full")
     base.background.start(runner.run(), "The worker of the jobs")
     base.background.start(base.directory.keep_resolved(), "The look-up of the trunks' names")
-    base.background.start(Housekeeping(base.store, folder.recordings, now).run(), "Housekeeping")
+    housekeeping = Housekeeping(base.store, folder.recordings, now, folder.traces, settings.trace.days)
+    base.background.start(housekeeping.run(), "Housekeeping")
+    base.background.start(phone.lookout.traces.run(), "The writer of traces")
     http = HttpServer(create_app(services), bound)
     http.start()
     stack.push_async_callback(http.stop)
-    return Node(calls, runner, trunks, http.address, (endpoint.host, endpoint.port))
+    return Node(phone.calls, runner, phone.trunks, http.address, (phone.endpoint.host, phone.endpoint.port))
 
 
 async def _base(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -> Base:
@@ -185,21 +206,26 @@ async def _base(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -
     )
 
 
-async def _sip(base: Base, stack: AsyncExitStack) -> tuple[SipEndpoint, Calls, Trunks]:
+async def _sip(base: Base, stack: AsyncExitStack) -> Telephony:
     """The SIP port, the calls that come and go by it, and what we do for trunks beside."""
     sip, server = base.settings.sip, base.settings.server
-    ladder = Ladder(base.live.publish)
     host, port = split_host_port(sip.bind)
     trunks = Trunks.make(base.box.signing_keys()[0], now, probe_seconds=sip.probe_seconds, learn=sip.advertised is None)
-    guard = SourceGuard(base.directory, time.monotonic, registered=trunks.trunk_of)
+    sockets = stack.enter_context(ExitStack())
+    lookout = Lookout.make(base.settings, base.folder.traces, base.directory, trunks.trunk_of, now, sockets)
+    base.live.tap(lookout.traces.observe)
+    stack.push_async_callback(lookout.traces.flush)
+    ladder = Ladder(base.live.publish, on_watch=lookout.traces.watch)
     endpoint = SipEndpoint(
         host,
         port,
         transports=sip.transports,
         advertised=sip.advertised,
         tls=_tls(base.settings),
-        guard=guard,
+        guard=lookout.guard,
         tap=ladder.tap,
+        wire=lookout.wire,
+        limits=SipLimits(retry_after=sip.retry_after_seconds),
     )
     services = party.Services(
         log=base.call_log,
@@ -209,6 +235,7 @@ async def _sip(base: Base, stack: AsyncExitStack) -> tuple[SipEndpoint, Calls, T
         clock=now,
         media_host=base.settings.media.advertised or endpoint.advertised,
         transfer=_transfers(base, endpoint, stack),
+        retry_after=sip.retry_after_seconds,
     )
     limits = Limits(server.max_calls, server.max_calls_per_agent)
     manners = Manners(sip.ring_seconds)
@@ -216,16 +243,17 @@ async def _sip(base: Base, stack: AsyncExitStack) -> tuple[SipEndpoint, Calls, T
     stack.push_async_callback(endpoint.stop)
     stack.push_async_callback(calls.stop)
     await calls.start()
+    lookout.looks_at(endpoint)
     stack.push_async_callback(trunks.stop)
     trunks.start(endpoint)
     base.directory.watch(trunks.follow)
-    return endpoint, calls, trunks
+    return Telephony(endpoint, calls, trunks, lookout)
 
 
-def _services(base: Base, calls: Calls, trunks: Trunks, policy: EgressPolicy, public_url: str) -> Services:
+def _services(base: Base, phone: Telephony, policy: EgressPolicy, public_url: str) -> Services:
     """What the HTTP operations work with."""
-    settings, engines = base.settings, base.engines
-    metrics = Metrics(lambda: len(calls.live()), calls.capacity)
+    settings, engines, calls = base.settings, base.engines, phone.calls
+    metrics = Metrics(lambda: len(calls.live()), calls.capacity, phone.figures)
     base.live.tap(metrics.observe)
     return Services(
         store=base.store,
@@ -247,7 +275,8 @@ def _services(base: Base, calls: Calls, trunks: Trunks, policy: EgressPolicy, pu
         poke_jobs=base.wake.set,
         ring_timeout_seconds=settings.sip.ring_timeout_seconds,
         link_days=settings.recording.url_days,
-        trunk_states=trunks,
+        trunk_states=phone.trunks,
+        traces=phone.lookout.traces,
     )
 
 

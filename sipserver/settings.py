@@ -102,11 +102,40 @@ class SipSection(Section):
         default=60, ge=0, description="how often ip_allowlist trunks are asked for a sign of life by OPTIONS; 0: never"
     )
 
+    retry_after_seconds: int = Field(
+        default=10, ge=1, le=3600, description="what Retry-After says beside a 503 of this node"
+    )
+
     @model_validator(mode="after")
     def _tls_has_its_files(self) -> SipSection:
         if self.tls_bind is not None and (self.tls_certificate is None or self.tls_key is None):
             raise ValueError("tls_bind needs tls_certificate and tls_key")
         return self
+
+
+class GuardSection(Section):
+    """How much is heard of whom. Rates are messages a second."""
+
+    stranger_rate: float = Field(default=1.0, gt=0, description="of one unknown address; bursts of ten seconds' worth")
+    prefix_rate: float = Field(default=10.0, gt=0, description="of unknown addresses of one /24 or /56")
+    strangers_rate: float = Field(default=50.0, gt=0, description="of all unknown addresses together")
+    trunk_rate: float = Field(default=5000.0, gt=0, description="of one address of a trunk")
+    ban_seconds: int = Field(
+        default=3600, ge=0, description="how long nothing is heard of a banned address; 0: no bans"
+    )
+    strikes: int = Field(
+        default=20, ge=1, description="refusals, malformed messages and floods in a minute that make a ban"
+    )
+
+
+class TraceSection(Section):
+    """SIP messages kept for looking at, and sent to a collector."""
+
+    messages: int = Field(default=200, ge=1, le=10_000, description="the last messages of a call that are kept")
+    days: int = Field(default=14, ge=0, description="how long the traces of finished calls stay; 0: in memory only")
+    hep: HostPort | None = Field(default=None, description="a HEPv3 collector, such as 192.0.2.5:9060; default: none")
+    hep_id: int = Field(default=2001, ge=0, lt=2**32, description="our capture id there")
+    hep_password: SecretStr | None = Field(default=None, description="the collector's password; default: none")
 
 
 class MediaSection(Section):
@@ -192,6 +221,8 @@ class Settings(BaseSettings):
 
     server: ServerSection = ServerSection()
     sip: SipSection = SipSection()
+    guard: GuardSection = GuardSection()
+    trace: TraceSection = TraceSection()
     media: MediaSection = MediaSection()
     api: ApiSection = ApiSection()
     recording: RecordingSection = RecordingSection()

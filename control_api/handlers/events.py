@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.responses import Response, StreamingResponse
 
@@ -16,6 +16,8 @@ from control_api.services import Services
 from control_api.store import calls, transcripts
 from control_api.store.calls import FINAL, CallRow
 from sipserver.protocols import Utterance
+
+T = TypeVar("T")
 
 HEARTBEAT = 15.0
 """Seconds after which a comment is sent, so that proxies keep a quiet stream open."""
@@ -51,23 +53,37 @@ async def _stream(services: Services, call_id: str) -> AsyncIterator[str]:
 
 async def _happening(watcher: Watcher, told: Sequence[Mapping[str, Any]]) -> AsyncIterator[str]:
     """`told` is what was read from the transcript after the watching began: it may come again as an event."""
-    events = watcher.events().__aiter__()
-    upcoming = asyncio.ensure_future(anext(events, None))
+    async for event in beating(watcher.events()):
+        if event is None:
+            yield ": still here\n\n"
+        elif event.kind != "utterance" or event.data not in told:
+            yield _event(event.kind, event.data)
+
+
+async def beating(items: AsyncIterator[T]) -> AsyncIterator[T | None]:
+    """The items as they come, and None for each `HEARTBEAT` without one."""
+    upcoming = asyncio.ensure_future(anext(items, _END))
     try:
         while True:
             await asyncio.wait([upcoming], timeout=HEARTBEAT)
             if not upcoming.done():
-                yield ": still here\n\n"
+                yield None
                 continue
-            event = upcoming.result()
-            if event is None:
+            item = upcoming.result()
+            if isinstance(item, _End):
                 return
-            if event.kind != "utterance" or event.data not in told:
-                yield _event(event.kind, event.data)
-            upcoming = asyncio.ensure_future(anext(events, None))
+            yield item
+            upcoming = asyncio.ensure_future(anext(items, _END))
     finally:
         upcoming.cancel()
         await asyncio.gather(upcoming, return_exceptions=True)
+
+
+class _End:
+    """Nothing more comes."""
+
+
+_END = _End()
 
 
 def _event(kind: str, data: Mapping[str, Any]) -> str:

@@ -35,6 +35,13 @@ class Client:
         """The answer's body, empty where there is none."""
         return self._body("POST", path, json={} if body is None else body)
 
+    def raw(self, path: str, **query: Any) -> bytes:
+        """An answer that is no JSON."""
+        with self._guarded():
+            response = self._http.get(path, params=query)
+        self._check(response)
+        return response.content
+
     @contextmanager
     def stream(self, path: str) -> Iterator[httpx.Response]:
         """An answer that is read as it comes."""

@@ -25,6 +25,7 @@ class TransactionLayer:
         self.timers = timers
         self.intervals = intervals
         self.transmit = transmit
+        self.retransmissions = 0
         self._clients: dict[Key, ClientTransaction] = {}
         self._servers: dict[Key, ServerTransaction] = {}
         self._invites: dict[Key, Key] = {}

@@ -39,6 +39,7 @@ class Surroundings(Protocol):
 
     timers: TimerQueue
     intervals: Intervals
+    retransmissions: int
 
     def transmit(self, outgoing: Outgoing) -> None:
         """Take a message to be sent."""
@@ -121,6 +122,7 @@ class Transaction:
     def _act(self, action: Action, message: Message | None) -> None:
         if action is Action.RESEND:
             if self._last is not None:
+                self._around.retransmissions += 1
                 self._around.transmit(self._last)
         elif action is Action.TIMED_OUT:
             self._fail(408)

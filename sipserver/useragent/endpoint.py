@@ -32,6 +32,7 @@ from sipserver.useragent.face import EndpointLeg
 from sipserver.useragent.finder import Question
 from sipserver.useragent.identity import Identity, Limits
 from sipserver.useragent.leg import AgentLeg
+from sipserver.useragent.wire import Wire
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +72,7 @@ class SipEndpoint:
         tls: TlsFace | None = None,
         guard: Guard,
         tap: LadderTap | None = None,
+        wire: Wire | None = None,
         user_agent: str = f"Antiphon/{__version__}",
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[int], bytes] = os.urandom,
@@ -88,6 +90,7 @@ class SipEndpoint:
         self._advertised = advertised
         self._guard = guard
         self._tap = tap
+        self._wire = wire
         self._user_agent = user_agent
         self._clock = clock
         self._random = random
@@ -116,8 +119,13 @@ class SipEndpoint:
 
     @property
     def counters(self) -> Counter[str]:
-        """What was dropped or refused, by kind (see `UserAgent`)."""
-        return self._agent.counters
+        """What was dropped or refused, by kind (see `UserAgent`); empty before `start`."""
+        return Counter() if self._core is None else self._core.counters
+
+    @property
+    def retransmissions(self) -> int:
+        """How often a message was sent again because nothing had come back, since the start."""
+        return 0 if self._core is None else self._core.transactions.retransmissions
 
     # -- the five methods ---------------------------------------------------------------------------------------------
 
@@ -265,6 +273,8 @@ class SipEndpoint:
     # -- what comes from the network ----------------------------------------------------------------------------------
 
     def _received(self, data: bytes, source: Source) -> None:
+        if self._wire is not None and not self._wire.received(data, source):
+            return
         self._agent.receive(data, source, self._clock())
         self._move()
 
@@ -332,6 +342,8 @@ class SipEndpoint:
             self._idle.set()
 
     def _send(self, core: UserAgent, outgoing: Outgoing) -> None:
+        if self._wire is not None:
+            self._wire.sent(outgoing.data, outgoing.target)
         try:
             if outgoing.target.transport == "udp" and self._udp is not None:
                 self._udp.send(outgoing.data, outgoing.target)

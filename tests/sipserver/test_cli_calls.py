@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -136,6 +138,46 @@ def test_a_call_is_watched_listed_shown_and_ended(office: Office) -> None:
     assert json.loads(office.command("calls", "show", call_id, "--json").stdout)["id"] == call_id
     assert call_id in office.command("calls", "list", "--status", "completed").stdout
     assert office.command("calls", "list", "--status", "queued").stdout == ""
+
+
+def test_all_messages_are_followed_and_a_call_s_are_read_after_it(office: Office, tmp_path: Path) -> None:
+    live, later = tmp_path / "live.pcap", tmp_path / "later.pcap"
+
+    async def played() -> tuple[str, str]:
+        following = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "sipserver", "trace", "--follow", "--pcap", str(live),
+            stdout=asyncio.subprocess.PIPE, env={**os.environ, **office.environment},
+        )  # fmt: skip
+        await _until(lambda: live.exists())
+        call = await office.phone.ring(office.node.sip, DESK, CALLER)
+        try:
+            await call.line.agent_ends(20)
+            listed = json.loads((await office.beside("calls", "list", "--json", "--limit", "1")).stdout)
+            call_id = listed["data"][0]["id"]
+            await office.beside("calls", "hangup", call_id)
+            await call.until_ended(10)
+            await _until(lambda: b"SIP/2.0 200 OK" in live.read_bytes().rpartition(b"BYE sip:")[2])
+        finally:
+            await call.close()
+        following.send_signal(signal.SIGINT)
+        out, _ = await following.communicate()
+        assert following.returncode == 0
+        return call_id, out.decode()
+
+    call_id, followed = office.do(played())
+    assert "──▶" in followed
+    assert "INVITE sip:" in followed
+    ladder = office.command("trace", call_id).stdout.splitlines()
+    assert [" INVITE sip:" in ladder[0], " BYE sip:" in ladder[-2], " 200 OK " in ladder[-1]] == [True, True, True]
+    assert office.command("trace", call_id, "--pcap", str(later)).exit_code == 0
+    assert later.read_bytes().count(b"BYE sip:") == 1
+    assert sentence(office.command("trace")) == "give either the id of a call, or --follow"
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 (another process sets no asyncio.Event)
+            await asyncio.sleep(0.05)
 
 
 def test_events_as_json_are_one_on_a_line(office: Office) -> None:

@@ -32,6 +32,7 @@ from sipserver.ladder import Ladder
 from sipserver.legs import Ended, Endpoint, Invitation, LadderTap, LegEvent, Refused, Source
 from sipserver.message import MessageError, Request, Response, parse
 from sipserver.offer import G711, AudioCodec, OfferAnswer
+from sipserver.outcome import RETRY_AFTER
 from sipserver.party import Services, TransferParts
 from sipserver.protocols import (
     Agent,
@@ -505,6 +506,7 @@ class Stage:
         manners: Manners = AT_ONCE,
         agent: Agent = AGENT,
         make_endpoint: Callable[[AgentDirectory, LadderTap], Endpoint] | None = None,
+        retry_after: int = RETRY_AFTER,
     ) -> None:
         self.plane = FakePlane()
         self.log = FakeLog()
@@ -517,7 +519,13 @@ class Stage:
         self.desk = FakeDesk()
         transfer = TransferParts(endpoint, self.desk, FakeMusic(), lambda: f"transfer-{len(self.log.transfers) + 1}")
         self.services = services = Services(
-            self.log, self.plane, self.conversations, self.ladder, virtual_time.microseconds, transfer=transfer
+            self.log,
+            self.plane,
+            self.conversations,
+            self.ladder,
+            virtual_time.microseconds,
+            transfer=transfer,
+            retry_after=retry_after,
         )
         self.calls = Calls(endpoint, services, self.directory, self._new_id, limits, manners)
         self.tasks: list[asyncio.Task[None]] = []

@@ -58,7 +58,7 @@ def test_a_node_that_takes_no_calls_says_so_before_it_looks_at_the_number() -> N
 
 
 def test_a_full_disk_is_503() -> None:
-    stage = Stage(manners=Manners(retry_after=120))
+    stage = Stage(retry_after=120)
     stage.log.refusal = "Only 3 MiB of disk are free."
     assert refused(stage) == (503, "120")
 

@@ -1,0 +1,92 @@
+"""`antiphon trace`: the SIP messages of a call, or of the whole server as they pass; to read, or for Wireshark."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+from urllib.parse import quote
+
+import typer
+
+from sipserver.commands.api import DEFAULT_API, Api, Key, connect
+from sipserver.commands.common import fail
+from sipserver.commands.watching import server_sent
+
+File = Annotated[
+    Path | None, typer.Option("--pcap", metavar="FILE", help="Write a capture file, which Wireshark reads.")
+]
+
+
+def trace(
+    key: Key,
+    call_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="The call (antiphon calls list).")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Every message of the server, until Ctrl-C.")] = False,
+    pcap: File = None,
+    api: Api = DEFAULT_API,
+) -> None:
+    """Show the SIP messages of a call, live or finished, or follow all of them. Credentials are stars."""
+    if (call_id is None) is not follow:
+        raise fail("give either the id of a call, or --follow")
+    if call_id is None:
+        _follow(api, key, pcap)
+        return
+    path = f"/v1/calls/{quote(call_id, safe='')}/trace"
+    with connect(api, key) as client:
+        content = client.raw(path, format="text" if pcap is None else "pcap")
+    if pcap is None:
+        typer.echo(content.decode(), nl=False)
+    else:
+        _write(pcap, content)
+
+
+def _follow(api: str, key: str, pcap: Path | None) -> None:
+    from sipserver.trace.pcap import HEAD, record
+
+    with connect(api, key) as client, client.stream("/v1/trace") as response, ExitStack() as stack:
+        file: BinaryIO | None = None
+        if pcap is not None:
+            file = stack.enter_context(_opened(pcap))
+            file.write(HEAD)
+            file.flush()
+        try:
+            for _, message in server_sent(response.iter_lines()):
+                if file is not None:
+                    file.write(record(_packet(message)))
+                    file.flush()
+                typer.echo(_line(message))
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            return
+
+
+def _line(message: Mapping[str, Any]) -> str:
+    arrow = "──▶" if message["direction"] == "<" else "◀──"
+    ends = f"{message['peer']}/{message['transport']} {arrow} {message['local']}"
+    return f"{message['at']}  {ends}  {message['summary']}  ({message['cseq']})"
+
+
+def _packet(message: Mapping[str, Any]) -> Any:
+    """The packet that the API showed."""
+    from sipserver.settings import split_host_port
+    from sipserver.trace.packet import Packet
+
+    at = datetime.fromisoformat(message["at"])
+    micros = int(at.timestamp()) * 1_000_000 + at.microsecond
+    ends = split_host_port(message["local"]), split_host_port(message["peer"])
+    return Packet(micros, message["direction"], message["transport"], *ends, message["message"].encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    with _opened(path) as file:
+        file.write(content)
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise fail(f"{path}: {error.strerror}") from None

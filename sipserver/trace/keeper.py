@@ -1,0 +1,113 @@
+"""The latest messages of the calls, in memory: bounded for each call and for all of them together.
+
+An INVITE comes before anybody knows its call, so messages of unknown Call-IDs wait apart, in a table of their own: whatever
+strangers send can only displace each other.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sipserver.trace.packet import Packet
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much is kept: messages and bytes of one call, bytes of all calls, Call-IDs of no call yet and messages of each."""
+
+    messages: int = 200
+    call_bytes: int = 256 * 1024
+    all_bytes: int = 64 * 1024 * 1024
+    early: int = 256
+    early_messages: int = 16
+
+
+@dataclass(slots=True)
+class Ring:
+    """The last messages of one call; `dropped` is how many were before them."""
+
+    packets: deque[Packet] = field(default_factory=deque)
+    size: int = 0
+    dropped: int = 0
+
+    def add(self, packet: Packet, messages: int, size: int) -> None:
+        """Add the newest; the oldest give way."""
+        self.packets.append(packet)
+        self.size += len(packet.data)
+        while len(self.packets) > 1 and (len(self.packets) > messages or self.size > size):
+            self.size -= len(self.packets.popleft().data)
+            self.dropped += 1
+
+
+@dataclass(frozen=True, slots=True)
+class CallTrace:
+    """A call's messages, oldest first, and how many older ones were not kept."""
+
+    packets: Sequence[Packet] = ()
+    dropped: int = 0
+
+
+class Keeper:
+    """See the module."""
+
+    def __init__(self, bounds: Bounds = Bounds()) -> None:
+        self.size = 0
+        self._bounds = bounds
+        self._early: OrderedDict[str, Ring] = OrderedDict()
+        self._calls: OrderedDict[str, Ring] = OrderedDict()
+        self._of: dict[str, str] = {}
+        self._legs: dict[str, list[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls) + len(self._early)
+
+    def take(self, sip_call_id: str, packet: Packet) -> None:
+        """A message with this Call-ID came or went."""
+        call_id = self._of.get(sip_call_id)
+        if call_id is None:
+            self._wait(sip_call_id, packet)
+        else:
+            self._add(self._calls[call_id], packet)
+            self._shorten()
+
+    def watch(self, sip_call_id: str, call_id: str) -> None:
+        """From now on, and for what has waited: this Call-ID belongs to that call. A call may have several."""
+        if sip_call_id in self._of:
+            return
+        self._of[sip_call_id] = call_id
+        self._legs.setdefault(call_id, []).append(sip_call_id)
+        ring = self._calls.setdefault(call_id, Ring())
+        for packet in early.packets if (early := self._early.pop(sip_call_id, None)) else ():
+            self._add(ring, packet)
+        self._shorten()
+
+    def of(self, call_id: str) -> CallTrace | None:
+        """What is kept of a call; None where nothing is."""
+        ring = self._calls.get(call_id)
+        return None if ring is None else CallTrace(tuple(ring.packets), ring.dropped)
+
+    def forget(self, call_id: str) -> None:
+        """Keep nothing more of this call."""
+        ring = self._calls.pop(call_id, None)
+        if ring is not None:
+            self.size -= ring.size
+        for sip_call_id in self._legs.pop(call_id, ()):
+            del self._of[sip_call_id]
+
+    def _wait(self, sip_call_id: str, packet: Packet) -> None:
+        ring = self._early.setdefault(sip_call_id, Ring())
+        ring.add(packet, self._bounds.early_messages, self._bounds.call_bytes // self._bounds.early_messages)
+        if len(self._early) > self._bounds.early:
+            self._early.popitem(last=False)
+
+    def _add(self, ring: Ring, packet: Packet) -> None:
+        before = ring.size
+        ring.add(packet, self._bounds.messages, self._bounds.call_bytes)
+        self.size += ring.size - before
+
+    def _shorten(self) -> None:
+        """All calls together: the one that began first gives way."""
+        while self.size > self._bounds.all_bytes and len(self._calls) > 1:
+            self.forget(next(iter(self._calls)))

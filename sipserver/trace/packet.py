@@ -1,0 +1,101 @@
+"""One SIP message as it went over the wire, and what its first lines say of it without its being parsed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sipserver.ladder import masked_uri
+from sipserver.locate import Transport
+from sipserver.numbers import masked
+from sipserver.trace.masking import without_credentials
+
+Address = tuple[str, int]
+
+_START = re.compile(
+    rb"[\r\n]*(?:([A-Za-z0-9.!%*_+`'~-]{1,40}) ([^ \r\n]{1,2000}) SIP/2\.0|SIP/2\.0 ([1-6][0-9]{2}) ?([^\r\n]{0,80}))\r"
+)
+_CALL_ID = re.compile(rb"\r\n(?:call-id|i)[ \t]*:[ \t]*([^\s]{1,256})", re.IGNORECASE)
+_CSEQ = re.compile(rb"\r\ncseq[ \t]*:[ \t]*([0-9]{1,10}[ \t]+[A-Za-z0-9.!%*_+`'~-]{1,40})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A message that came in (`<`) or went out (`>`). `at` in µs since the epoch; addresses without brackets."""
+
+    at: int
+    direction: Literal["<", ">"]
+    transport: Transport
+    local: Address
+    peer: Address
+    data: bytes
+
+    @property
+    def ends(self) -> tuple[Address, Address]:
+        """From where, and where to."""
+        return (self.peer, self.local) if self.direction == "<" else (self.local, self.peer)
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What the first lines say. `method` or `status` is None; `call_id` and `cseq` are empty where they could not be found."""
+
+    method: str | None
+    status: int | None
+    subject: str
+    call_id: str
+    cseq: str
+
+    @property
+    def kind(self) -> str:
+        """`INVITE`, or `180`."""
+        return self.method or str(self.status)
+
+    @property
+    def summary(self) -> str:
+        """`INVITE sip:+12*******23@198.51.100.7` or `180 Ringing`."""
+        return f"{self.method} {masked_uri(self.subject)}" if self.method else f"{self.status} {masked(self.subject)}"
+
+
+def glance(data: bytes) -> Glance | None:
+    """What the first lines say; None for what does not begin as SIP does."""
+    start = _START.match(data)
+    if start is None:
+        return None
+    call_id, cseq = _CALL_ID.search(data, start.end() - 1), _CSEQ.search(data, start.end() - 1)
+    return Glance(
+        _text(start[1]) if start[1] else None,
+        int(start[3]) if start[3] else None,
+        _text(start[2] or start[4] or b""),
+        _text(call_id[1]) if call_id else "",
+        " ".join(_text(cseq[1]).split()) if cseq else "",
+    )
+
+
+def shown(packet: Packet) -> dict[str, Any]:
+    """A packet as the API shows it: without credentials, the text as UTF-8 as far as it is."""
+    seen = glance(packet.data)
+    return {
+        "at": datetime.fromtimestamp(packet.at / 1_000_000, UTC)
+        .isoformat(timespec="microseconds")
+        .replace("+00:00", "Z"),
+        "direction": packet.direction,
+        "transport": packet.transport,
+        "local": written(packet.local),
+        "peer": written(packet.peer),
+        "summary": seen.summary if seen else "?",
+        "cseq": seen.cseq if seen else "",
+        "message": without_credentials(packet.data).decode("utf-8", "replace"),
+    }
+
+
+def written(address: Address) -> str:
+    """`192.0.2.1:5060` or `[2001:db8::1]:5060`."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")

@@ -1,0 +1,114 @@
+"""The traces of calls, live and finished: in memory while a call runs and a moment longer, then in its file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any
+
+import structlog
+
+from sipserver.protocols import CallStatus, LiveEvent
+from sipserver.trace.files import TraceFiles
+from sipserver.trace.followers import Followers
+from sipserver.trace.keeper import CallTrace, Keeper
+from sipserver.trace.packet import Glance, Packet, shown
+from sipserver.trace.pcap import pcap
+from sipserver.trace.text import ladder
+
+log = structlog.get_logger(__name__)
+
+LINGER = 5.0
+"""Seconds after a call's end in which the answer to its BYE, and what is repeated, still belong to it."""
+_FINAL = (CallStatus.COMPLETED, CallStatus.FAILED, CallStatus.NO_ANSWER)
+
+
+class Traces:
+    """What the API asks for a call's messages. `files` is None where finished calls are kept in memory only, as long as there is
+    room; `clock` tells seconds that never go back.
+    """
+
+    def __init__(self, keeper: Keeper, files: TraceFiles | None, clock: Callable[[], float]) -> None:
+        self.followers = Followers()
+        self._keeper = keeper
+        self._files = files
+        self._clock = clock
+        self._ended: OrderedDict[str, float] = OrderedDict()
+        self._news = asyncio.Event()
+
+    def take(self, seen: Glance, packet: Packet) -> None:
+        """A `wiretap.Sink`."""
+        if seen.call_id:
+            self._keeper.take(seen.call_id, packet)
+        self.followers.publish(packet)
+
+    def watch(self, sip_call_id: str, call_id: str) -> None:
+        """This Call-ID belongs to that call."""
+        self._keeper.watch(sip_call_id, call_id)
+
+    def observe(self, call_id: str, event: LiveEvent) -> None:
+        """A live event of a call: after its last status its file is written."""
+        if event.kind == "status" and event.data["status"] in _FINAL and self._files is not None:
+            self._ended.setdefault(call_id, self._clock() + LINGER)
+            self._news.set()
+
+    async def run(self) -> None:
+        """Write the files of the calls that are over, until cancelled."""
+        while True:
+            await self._news.wait()
+            left = await self.write_due()
+            if left is None:
+                self._news.clear()
+            else:
+                await asyncio.sleep(left)
+
+    async def write_due(self) -> float | None:
+        """Write the files of the calls that ended `LINGER` seconds ago; the seconds until the next is due, None without one."""
+        while self._ended:
+            call_id, due = next(iter(self._ended.items()))
+            if due > self._clock():
+                return due - self._clock()
+            await self._write(call_id)
+        return None
+
+    async def flush(self) -> None:
+        """Write what has ended, without waiting for more of it."""
+        while self._ended:
+            await self._write(next(iter(self._ended)))
+
+    async def messages(self, call_id: str) -> tuple[list[dict[str, Any]], int]:
+        """The call's messages as JSON, oldest first, and how many older ones were not kept."""
+        trace = await self._of(call_id)
+        return [shown(packet) for packet in trace.packets], trace.dropped
+
+    async def text(self, call_id: str) -> str:
+        """The call's messages as a readable ladder."""
+        return ladder(await self._of(call_id))
+
+    async def pcap(self, call_id: str) -> bytes:
+        """The call's messages as a capture file."""
+        return pcap((await self._of(call_id)).packets)
+
+    async def follow(self) -> AsyncIterator[dict[str, Any]]:
+        """Every message of the server from now on, as JSON."""
+        async with aclosing(self.followers.follow()) as packets:
+            async for packet in packets:
+                yield shown(packet)
+
+    async def _of(self, call_id: str) -> CallTrace:
+        trace = self._keeper.of(call_id)
+        if trace is None and self._files is not None:
+            trace = await asyncio.to_thread(self._files.read, call_id)
+        return trace or CallTrace()
+
+    async def _write(self, call_id: str) -> None:
+        trace = self._keeper.of(call_id)
+        if trace is not None and self._files is not None:
+            try:
+                await asyncio.to_thread(self._files.write, call_id, trace)
+            except OSError as error:
+                log.warning("trace not written", call_id=call_id, error=error.strerror)
+        self._ended.pop(call_id, None)
+        self._keeper.forget(call_id)
