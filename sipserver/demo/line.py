@@ -99,6 +99,8 @@ class Line:
         self._task: asyncio.Task[None] | None = None
         self.on_speech: Callable[[str, bool], None] = lambda who, on: None
         """Called with ("caller" or "agent", begins or ends)."""
+        self.on_frame: Callable[[Pcm], None] = lambda frame: None
+        """Called with everything that is heard: int16, (n,), 8 kHz."""
 
     def connect(self, remote: RtpRemote, fmt: RtpFormat) -> None:
         """Begin to send and to hear."""
@@ -237,6 +239,7 @@ class Line:
             return
         self.received.count(packet)
         pcm = g711.decode(np.frombuffer(packet.payload, np.uint8), self._format.codec)
+        self.on_frame(pcm)
         loud = bool(np.sqrt(np.mean(pcm.astype(np.float32) ** 2)) > LOUD)
         before = self._ear.start
         self._ear.hear(loud, now)
