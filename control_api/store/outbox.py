@@ -26,7 +26,8 @@ async def after_creation(connection: AsyncConnection, call: CallRow, now: int) -
 
 async def after_end(connection: AsyncConnection, call: CallRow, now: int) -> None:
     """A call became final. An answered one may have a recording to be finished first."""
-    await jobs.cancel(connection, dedupe_key(DIAL, call.id), dedupe_key(EXPIRE, call.id))
+    if call.direction == "outbound":
+        await jobs.cancel(connection, dedupe_key(DIAL, call.id), dedupe_key(EXPIRE, call.id))
     agent = await agents.get_any(connection, call.agent_id) if call.agent_id else None
     url = agent.settings.get("postCallWebhookUrl") if agent else None
     if agent is not None and url:
