@@ -12,6 +12,7 @@ from phonenumbers import PhoneNumber, PhoneNumberType
 from control_api.errors import ApiError, invalid
 
 _INTERNATIONAL = re.compile(r"\+[0-9]{7,15}", re.ASCII)
+_EXTENSION = re.compile(r"(?![0-9]{7})[A-Za-z0-9](?:[A-Za-z0-9._-]{0,30})", re.ASCII)
 _EXPENSIVE = {PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST}
 _PREMIUM_CODES = {979}
 """The international premium rate service (ITU-T E.169.2)."""
@@ -48,6 +49,13 @@ class DiallingPolicy:
         if country != own and not {country, f"+{number.country_code}"} & allowed:
             place = country if country.isalpha() and country != "ZZ" else f"+{number.country_code}"
             raise ApiError(403, f"Calls to {place} are not allowed; the setting dialling.allow_countries allows them.")
+
+
+def is_extension(to: str, caller: str) -> bool:
+    """Whether this is a name or a short number within a PBX: neither a number of the telephone network nor a help line."""
+    return _EXTENSION.fullmatch(to) is not None and not phonenumbers.connects_to_emergency_number(
+        to, country_of(caller)
+    )
 
 
 def country_of(number: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from control_api.dialling import DiallingPolicy
+from control_api.dialling import DiallingPolicy, is_extension
 from control_api.directory import Directory
 from control_api.errors import ApiError
 from sipserver.protocols import AgentChecks, Colleague
@@ -16,8 +16,10 @@ class Desk:
         self._directory = directory
         self._checks = checks
 
-    def refusal(self, to: str, from_number: str) -> str | None:
+    def refusal(self, to: str, from_number: str, *, extension: bool = False) -> str | None:
         """Why this number must not be dialled from that one, a sentence; None when it may."""
+        if extension and is_extension(to, from_number):
+            return None
         try:
             self._policy.check(to, from_number, self._directory.own_numbers())
         except ApiError as error:

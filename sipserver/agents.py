@@ -39,6 +39,12 @@ class Agents:
         return self._conversation is not None or bool(self._ends)
 
     @property
+    def have_caller(self) -> bool:
+        """Whether an agent speaks with the caller now, and is not handing them over."""
+        busy = self._transfers is not None and (self._transfers.away.is_set() or self._transfers.gone)
+        return self._conversation is not None and not busy
+
+    @property
     def parted(self) -> EndedReason:
         """Why the call ends when the caller hangs up now."""
         gone = self._transfers is not None and self._transfers.gone

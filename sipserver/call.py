@@ -52,6 +52,7 @@ from sipserver.renegotiation import Renegotiation
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
 from sipserver.transfer.caller import Caller
+from sipserver.transfer.obeyed import ObeyedRefers
 
 CLOSE_SECONDS = 10.0
 """How long its media may take to close."""
@@ -85,18 +86,17 @@ class Call:
         self._rang = party.direction is CallDirection.INBOUND
         self._session: MediaSession | None = None
         self._offers = Renegotiation(partial(self._problem, "sip"))
-        self.agents = Agents(
-            Caller(
-                party=party,
-                services=services,
-                leg=self._current_leg,
-                session=self._agreed_session,
-                spawn=self._spawn,
-                write=self._write,
-                problem=partial(self._problem, "sip"),
-            ),
-            self.end,
+        caller = Caller(
+            party=party,
+            services=services,
+            leg=self._current_leg,
+            session=self._agreed_session,
+            spawn=self._spawn,
+            write=self._write,
+            problem=partial(self._problem, "sip"),
         )
+        self.agents = Agents(caller, self.end)
+        self._obeyed = ObeyedRefers(caller, self.follow, self.end)
         self._logger = structlog.get_logger().bind(call_id=party.call_id)
 
     # -- for those who make, list and end calls -----------------------------------------------------------------------
@@ -267,7 +267,7 @@ class Call:
         async for event in leg.events():
             if leg is self._leg:
                 await self._happened(leg, event)
-        if leg is self._leg:
+        if leg is self._leg and not self._obeyed.outlives(leg):
             self.end(Outcome(EndedReason.ERROR))
 
     async def _happened(self, leg: Leg, event: LegEvent) -> None:
@@ -290,12 +290,11 @@ class Call:
             case KeyPressed():
                 self._pressed(event)
             case Referred():
-                # Whom a call is transferred to, and who pays for it, is not the peer's choice.
-                leg.decline_refer()
+                self._obeyed.referred(leg, event, allowed=self.agents.have_caller)
             case ReferProgress():
                 self.agents.refer_progress(event)
             case Ended():
-                self._left(event)
+                self._left(leg, event)
 
     def _pressed(self, event: KeyPressed) -> None:
         if self._session is not None and self.answered_at is not None:
@@ -323,7 +322,9 @@ class Call:
             return
         await self._offers.late_answer(self._agreed_session(), sdp)
 
-    def _left(self, event: Ended) -> None:
+    def _left(self, leg: Leg, event: Ended) -> None:
+        if self._obeyed.outlives(leg):
+            return
         if event.by == "lost":
             self._problem("sip", event.reason or "The peer no longer answers.")
             self.end(Outcome(EndedReason.ERROR))

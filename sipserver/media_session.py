@@ -100,12 +100,20 @@ class MediaSession:
         self._exchange.accept_answer(sdp or b"")
         self._wanted, self._proposed = self._proposed or self._wanted, None
 
+    def another(self, session_id: int) -> OfferAnswer:
+        """An exchange with somebody else about the same media; what holds is as it was until `adopt`."""
+        return exchange_of(self._host, self._media.port, session_id, self._options)
+
+    def adopt(self, exchange: OfferAnswer) -> None:
+        """What was agreed with somebody else holds from now on."""
+        self._exchange = exchange
+
     def begin_anew(self, offer: bytes | None, session_id: int) -> bytes:
         """Our answer to the offer of a peer that takes the place of the one before, or our offer where it made none.
 
         Raises NotAcceptable; the session then is as it was.
         """
-        exchange = exchange_of(self._host, self._media.port, session_id, self._options)
+        exchange = self.another(session_id)
         sdp = exchange.offer(plain=True) if offer is None else exchange.answer(offer)
         self._exchange = exchange
         self._wanted, self._proposed = Direction.SENDRECV, None

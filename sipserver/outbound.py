@@ -64,7 +64,9 @@ class Outbound:
 
 
 def _invitation(order: DialOrder, sdp: bytes) -> Invitation:
-    return Invitation(trunk=order.trunk, to=order.to, from_user=order.from_number, sdp=sdp)
+    trunk = order.trunk
+    refer = trunk.options.accept_refer
+    return Invitation(trunk=trunk, to=order.to, from_user=order.from_number, sdp=sdp, takes_refer=refer)
 
 
 def _party(order: DialOrder) -> Party:

@@ -560,8 +560,11 @@ class Colleague:
 class TransferDesk(Protocol):
     """Who may be called to take a caller over."""
 
-    def refusal(self, to: str, from_number: str) -> str | None:
-        """Why this number must not be dialled from that one (the dialling policy), a sentence; None when it may."""
+    def refusal(self, to: str, from_number: str, *, extension: bool = False) -> str | None:
+        """Why this number must not be dialled from that one (the dialling policy), a sentence; None when it may.
+
+        With `extension` also a name or short number within the trunk's own PBX may be called.
+        """
 
     async def colleague(self, agent_id: str, organization_id: str) -> Colleague | None:
         """Another agent of the organization that takes calls; None when there is none of this id."""

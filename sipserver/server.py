@@ -226,6 +226,7 @@ async def _sip(base: Base, stack: AsyncExitStack) -> Telephony:
         tap=ladder.tap,
         wire=lookout.wire,
         limits=SipLimits(retry_after=sip.retry_after_seconds),
+        takes_refer=lambda source: any(trunk.options.accept_refer for trunk in base.directory.trunks_of(source.host)),
     )
     services = party.Services(
         log=base.call_log,

@@ -251,6 +251,16 @@ def test_the_desk_knows_what_may_be_dialled_and_who_is_there(tmp_path: Path) -> 
             away = await add_agent(client, isActive=False)
         assert desk.refusal("+12025550177", "+12025550100") is None
         assert "allow_own_numbers" in (desk.refusal("+12025550100", "+12025550199") or "")
+        for user, says in (
+            ("200", None),
+            ("sales.team", None),
+            ("911", "Emergency"),
+            ("9011442071838750", "E.164"),
+            ("*72", "E.164"),
+        ):
+            refusal = desk.refusal(user, "+12025550100", extension=True)
+            assert refusal is None if says is None else says in (refusal or ""), user
+        assert "E.164" in (desk.refusal("200", "+12025550100") or "")
         assert "must be written in E.164" in (desk.refusal("2025550177", "+12025550100") or "")
         made.checks.problems = ("no voice",)
         found = await desk.colleague(agent["id"], agent["organizationId"])

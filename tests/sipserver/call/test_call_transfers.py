@@ -536,3 +536,143 @@ def test_an_order_goes_to_the_conversation_of_a_live_call() -> None:
         await stage.done()
 
     run(scene())
+
+
+# -- a REFER of the peer's ----------------------------------------------------------------------------------------------------
+
+
+class Referring:
+    """A caller on a trunk whose REFERs are obeyed, or not, talks with an agent that says nothing."""
+
+    def __init__(self, *, obeyed: bool = True) -> None:
+        self.stage = Stage()
+        trunk = replace(TRUNK, options=TrunkOptions(accept_refer=obeyed, ring_timeout_seconds=20))
+        self.stage.directory.routes[CALLEE] = replace(self.stage.directory.routes[CALLEE], trunk=trunk)
+
+    async def refers(self, event: Referred | None = None) -> FakeLeg:
+        self.leg = self.stage.ring(invite(peer().offer()))
+        await until(1)
+        self.leg.tell(Answered())
+        await until(2)
+        self.leg.tell(event or Referred("sip:200@pbx.example.com", referred_by="<sip:100@pbx.example.com>"))
+        await until(3)
+        return self.leg
+
+    @property
+    def target(self) -> FakeLeg:
+        return self.stage.endpoint.legs[0]
+
+    def target_answers(self) -> None:
+        offer = self.stage.endpoint.invitations[0].sdp
+        self.target.tell(Answered(peer(host="198.51.100.9", port=43000).answer(offer)))
+
+    def told(self) -> list[str]:
+        return [deed for deed in self.leg.did if deed.startswith("notify_refer")]
+
+
+def test_an_obeyed_refer_gives_the_call_another_leg_and_the_agent_speaks_on() -> None:
+    async def scene() -> None:
+        this = Referring()
+        leg = await this.refers()
+        assert "accept_refer None" in leg.did
+        invitation = this.stage.endpoint.invitations[0]
+        assert (invitation.uri, invitation.referred_by) == ("sip:200@pbx.example.com", "<sip:100@pbx.example.com>")
+        assert invitation.takes_refer
+        this.target.tell(Progress(180, "Ringing"))
+        await until(5)
+        this.target_answers()
+        await until(6)
+        assert this.told() == ["notify_refer 180", "notify_refer 200"]
+        assert leg.did[-1] == "hang_up referred"
+        assert this.stage.media.connections[-1][1].port == 43000
+        assert len(this.stage.conversations.made) == 1
+        this.target.tell(Offered(peer(host="198.51.100.9", port=43002).offer()))
+        await until(7)
+        assert this.stage.media.connections[-1][1].port == 43002
+        this.target.tell(Ended("bye"))
+        await this.stage.done()
+        assert this.stage.end() == ("completed", "customer_ended")
+        assert len(this.stage.plane.opened) == 1
+
+    run(scene())
+
+
+def test_a_peer_that_hangs_up_after_the_202_does_not_take_the_call_with_it() -> None:
+    async def scene() -> None:
+        this = Referring()
+        leg = await this.refers()
+        leg.tell(Ended("bye"))
+        await until(4)
+        this.target_answers()
+        await until(5)
+        assert this.told() == ["notify_refer 200"]
+        this.target.tell(Ended("bye"))
+        await this.stage.done()
+        assert this.stage.end() == ("completed", "customer_ended")
+
+    run(scene())
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_target_that_refuses_leaves_the_call_with_the_peer_if_it_is_there(gone: bool) -> None:
+    async def scene() -> None:
+        this = Referring()
+        leg = await this.refers()
+        if gone:
+            leg.tell(Ended("bye"))
+            await until(4)
+        this.target.tell(Refused(486, "Busy Here"))
+        await until(5)
+        assert this.told() == ["notify_refer 486"]
+        assert bool(this.stage.calls.live()) is not gone
+        leg.tell(Ended("bye"))
+        await this.stage.done()
+        assert this.stage.end() == ("completed", "customer_ended")
+
+    run(scene())
+
+
+def test_a_target_that_rings_too_long_is_given_up() -> None:
+    async def scene() -> None:
+        this = Referring()
+        leg = await this.refers()
+        await until(23)
+        assert this.told() == ["notify_refer 408"]
+        assert this.target.did == ["hang_up None"]
+        leg.tell(Ended("bye"))
+        await this.stage.done()
+
+    run(scene())
+
+
+def test_the_end_of_the_call_ends_what_is_on_its_way() -> None:
+    async def scene() -> None:
+        this = Referring()
+        await this.refers()
+        assert await this.stage.calls.hang_up("call-1")
+        await this.stage.done()
+        assert this.target.did == ["hang_up None"]
+        assert this.stage.end() == ("completed", "agent_ended")
+
+    run(scene())
+
+
+@pytest.mark.parametrize("reason", ["policy", "dialling", "second"])
+def test_a_refer_that_must_not_be_obeyed_is_declined(reason: str) -> None:
+    async def scene() -> None:
+        this = Referring(obeyed=reason != "policy")
+        if reason == "dialling":
+            this.stage.desk.refused["+19005550100"] = "Premium rate numbers are not dialled."
+        leg = await this.refers(Referred("tel:+1-900-555-0100") if reason == "dialling" else None)
+        if reason == "second":
+            leg.tell(Referred("sip:201@pbx.example.com"))
+            await until(4)
+        assert leg.did[-1] == "decline_refer 603"
+        assert len(this.stage.endpoint.legs) == (1 if reason == "second" else 0)
+        leg.tell(Ended("bye"))
+        if reason == "second":
+            this.target.tell(Refused(480, "Gone"))
+        await this.stage.done()
+        assert this.stage.end() == ("completed", "customer_ended")
+
+    run(scene())
