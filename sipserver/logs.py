@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from typing import Literal
 
 import structlog
 
+_BARE = re.compile(r"[^\s\"'=\\]+")
+"""Values that need no quotes."""
+
 
 def configure(level: Literal["debug", "info", "warning", "error"], form: Literal["console", "json"]) -> None:
     """Set up structlog for this process. Standard-library loggers (uvicorn, httpx, alembic) pass through at warning."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
-    renderer: structlog.typing.Processor
-    renderer = (
-        structlog.processors.JSONRenderer()
-        if form == "json"
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer() if form == "json" else line
+    if form == "console" and sys.stderr.isatty():
         # The default prints every local variable of a traceback: passwords, numbers, what callers say.
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    )
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    is_tty = isinstance(renderer, structlog.dev.ConsoleRenderer)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
-            structlog.processors.format_exc_info if form == "json" else _as_it_is,
+            _as_it_is if is_tty else structlog.processors.format_exc_info,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
@@ -38,3 +38,24 @@ def configure(level: Literal["debug", "info", "warning", "error"], form: Literal
 def _as_it_is(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """The console renderer prints exceptions by itself."""
     return event
+
+
+def line(_: object, __: str, event: structlog.typing.EventDict) -> str:
+    """`2026-01-31T12:00:00Z [info     ] call begins                    call_id=…`, and a traceback below it.
+
+    What structlog prints where nobody needs colours, at a tenth of its cost: each SIP message is a line.
+    """
+    at, level, name = event.pop("timestamp", ""), event.pop("level", ""), event.pop("event", "")
+    traceback = event.pop("exception", None)
+    values = " ".join([f"{key}={_plain(value)}" for key, value in event.items()])
+    text = f"{at} [{level:<9}] {_one_line(str(name)):<30} {values}"
+    return text if traceback is None else f"{text}\n{traceback}"
+
+
+def _plain(value: object) -> str:
+    text = str(value)
+    return text if _BARE.fullmatch(text) and text.isprintable() else repr(text)
+
+
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else repr(text)

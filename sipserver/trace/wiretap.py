@@ -53,6 +53,8 @@ class Wiretap:
         self._whole = level == "debug"
         self._lines = Buckets(Refill(1, 5), Refill(5, 50))
         self._unlogged = 0
+        # Bound once: a line for each message is too many to look for its processors each time.
+        self._logger = log.bind()
 
     def received(self, data: bytes, source: Source) -> None:
         """A message came."""
@@ -82,7 +84,7 @@ class Wiretap:
         fields: dict[str, object] = {} if seen.method else {"cseq": seen.cseq}
         if self._unlogged:
             fields["unlogged"], self._unlogged = self._unlogged, 0
-        log.info(
+        self._logger.info(
             "sip",
             direction=direction,
             message=seen.kind,
@@ -93,7 +95,7 @@ class Wiretap:
         )
         if self._whole:
             text = without_credentials(data).decode("utf-8", "backslashreplace")
-            log.debug("sip_text", direction=direction, text=text.encode("unicode_escape").decode("ascii"))
+            self._logger.debug("sip_text", direction=direction, text=text.encode("unicode_escape").decode("ascii"))
 
 
 def _kind(seen: Glance) -> str:
