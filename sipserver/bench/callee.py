@@ -17,7 +17,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 from control_api.calllog import StoredCallLog
@@ -29,27 +29,22 @@ from control_api.store.phone_numbers import PhoneNumberRow
 from media.frames import CallMedia, Direction, MediaEvent, MediaReport, RtpFormat, RtpRemote, SrtpKeys
 from sipserver.calls import Calls
 from sipserver.capacity import Limits
+from sipserver.guard import nothing_registered
 from sipserver.inbound import Manners
 from sipserver.ladder import Ladder
-from sipserver.legs import Leg, Source
+from sipserver.legs import Leg
 from sipserver.logs import configure
-from sipserver.message import Request
+from sipserver.lookout import Lookout
 from sipserver.offer import OfferAnswer
 from sipserver.party import Services
 from sipserver.protocols import Agent, ConversationEnd, LiveCall, RecordingSettings, Route, TransferOrder, Trunk
 from sipserver.sdp import sdp_body
+from sipserver.settings import load
 from sipserver.useragent import SipEndpoint
 
 NUMBER = "+12025550123"
 _TRUNK = Trunk("bench", organizations.DEFAULT_ID, "ip_allowlist", "127.0.0.1", sources=("127.0.0.1",))
 _MEDIA_PORT = 40000
-
-
-class _Everybody:
-    """A guard that lets everybody in."""
-
-    def admit(self, request: Request, source: Source) -> int | None:
-        return None
 
 
 def main() -> None:
@@ -71,7 +66,7 @@ async def _serve(mode: str, folder: Path) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
     async with AsyncExitStack() as stack:
-        endpoint = await (_signalling(stack) if mode == "signalling" else _with_rows(folder, stack))
+        endpoint = await (_signalling(folder, stack) if mode == "signalling" else _with_rows(folder, stack))
         begun = time.process_time()
         print(endpoint.port, flush=True)
         await stop.wait()
@@ -86,9 +81,19 @@ async def _serve(mode: str, folder: Path) -> None:
         os._exit(0)
 
 
-async def _signalling(stack: AsyncExitStack) -> SipEndpoint:
+def _lookout(folder: Path, stack: AsyncExitStack) -> Lookout:
+    """The guard, a line in the log for each message and the traces, as a server has them."""
+    settings, sockets = load(None, {}), stack.enter_context(ExitStack())
+    return Lookout.make(settings, folder / "traces", _OneNumber(None), nothing_registered, _now, sockets)
+
+
+def _endpoint(lookout: Lookout, ladder: Ladder) -> SipEndpoint:
+    return SipEndpoint("127.0.0.1", 0, guard=lookout.guard, wire=lookout.wire, tap=ladder.tap)
+
+
+async def _signalling(folder: Path, stack: AsyncExitStack) -> SipEndpoint:
     ladder = Ladder(lambda *_: None)
-    endpoint = SipEndpoint("127.0.0.1", 0, guard=_Everybody(), tap=ladder.tap)
+    endpoint = _endpoint(_lookout(folder, stack), ladder)
 
     async def answer(leg: Leg) -> None:
         ladder.watch(leg.call_id, leg.call_id)
@@ -107,10 +112,13 @@ async def _signalling(stack: AsyncExitStack) -> SipEndpoint:
 async def _with_rows(folder: Path, stack: AsyncExitStack) -> SipEndpoint:
     store = await Store.open(folder / "bench.db")
     route = await _settle(store)
-    live = LiveEvents()
+    live, lookout = LiveEvents(), _lookout(folder, stack)
     log = StoredCallLog(store, live, folder, "bench", _now)
-    ladder = Ladder(live.publish)
-    endpoint = SipEndpoint("127.0.0.1", 0, guard=_Everybody(), tap=ladder.tap)
+    live.tap(lookout.traces.observe)
+    ladder = Ladder(live.publish, on_watch=lookout.traces.watch)
+    endpoint = _endpoint(lookout, ladder)
+    writing = asyncio.create_task(lookout.traces.run())
+    stack.callback(writing.cancel)
     services = Services(log, _NoMedia(), _Listening(), ladder, _now)
     limits = Limits(max_calls=100_000, max_calls_per_agent=100_000)
     calls = Calls(endpoint, services, _OneNumber(route), lambda: str(uuid.uuid4()), limits, Manners())
@@ -138,7 +146,7 @@ def _now() -> int:
 class _OneNumber:
     """A directory that knows one trunk and one number."""
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route | None) -> None:
         self._route = route
 
     def trunks_of(self, host: str) -> Sequence[Trunk]:
