@@ -18,7 +18,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from control_api.profiles import agent_of, trunk_of
+from control_api.models.reception import Fallback as FallbackFields
+from control_api.models.reception import OpeningHours as OpeningFields
+from control_api.profiles import agent_of, opening_of, trunk_of
 from control_api.secrets import SecretBox
 from control_api.store import agents, phone_numbers, trunks
 from control_api.store.agents import AgentRow
@@ -26,7 +28,7 @@ from control_api.store.calls import CallRow
 from control_api.store.engine import Store
 from control_api.store.phone_numbers import PhoneNumberRow
 from control_api.store.trunks import TrunkRow
-from sipserver.protocols import Agent, AgentChecks, DialOrder, Route, Trunk
+from sipserver.protocols import Agent, AgentChecks, DialOrder, Fallback, OpeningHours, Route, Trunk
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -131,7 +133,7 @@ class Directory:
             agent = self.agent(trunk.options.catch_all_agent_id)
             if agent is not None:
                 number = called[0] if called else UNKNOWN
-                not_ready = tuple(await self._checks.readiness(agent))
+                not_ready = await self._not_ready(agent)
                 return Route(None, number[:NUMBER_LENGTH], trunk.organization_id, trunk, agent, not_ready)
         return None
 
@@ -172,8 +174,30 @@ class Directory:
             organization_id=number.organization_id,
             trunk=trunk,
             agent=agent,
-            not_ready=tuple(await self._checks.readiness(agent)) if agent else (),
+            not_ready=await self._not_ready(agent),
+            opening=await self._opening(number),
+            fallback=await self._fallback(number),
+            blocked=tuple(number.blocked_callers),
         )
+
+    async def _opening(self, number: PhoneNumberRow) -> OpeningHours | None:
+        if number.opening_hours is None:
+            return None
+        hours = OpeningFields.model_validate(number.opening_hours)
+        closed = self.agent(hours.closed_agent_id)
+        return opening_of(hours, closed, await self._not_ready(closed))
+
+    async def _fallback(self, number: PhoneNumberRow) -> Fallback | None:
+        if number.fallback is None:
+            return None
+        given = FallbackFields.model_validate(number.fallback)
+        agent = self.agent(given.agent_id)
+        if given.agent_id is not None and agent is None:
+            return None
+        return Fallback(frozenset(given.when), given.number, given.sip_uri, agent, await self._not_ready(agent))
+
+    async def _not_ready(self, agent: Agent | None) -> tuple[str, ...]:
+        return tuple(await self._checks.readiness(agent)) if agent else ()
 
     def _addresses(self, known: Iterable[Trunk]) -> dict[Address, list[Trunk]]:
         found: dict[Address, list[Trunk]] = {}
@@ -221,6 +245,8 @@ def _called(
 
 def _forms(number: str) -> set[str]:
     """How a trunk may write the number that was called: with and without plus, with 00, or as it is dialled at home."""
+    if not number.startswith("+"):
+        return {number}  # An extension is what it is.
     digits = number.removeprefix("+")
     forms = {number, digits, f"00{digits}"}
     try:

@@ -12,6 +12,7 @@ from control_api.handlers import (
     recordings,
     traces,
     transfers,
+    trunks,
     voices,
 )
 from control_api.handlers.recordings import RecordingQuery
@@ -23,6 +24,7 @@ from control_api.models.key import Key, KeyCreate, NewKey
 from control_api.models.phone_number import NumberCreate, NumberUpdate, PhoneNumber
 from control_api.models.trace import Trace, TraceQuery
 from control_api.models.transfer import CallTransfer, Success, TransferTargets
+from control_api.models.trunk import Trunk, TrunkCreate, TrunkUpdate
 from control_api.models.voice import Voice
 from control_api.operation import Operation as Op
 
@@ -44,6 +46,12 @@ OPERATIONS: tuple[Op, ...] = (
        returns=PhoneNumber, errors=(409,)),
     Op("DELETE", "/v1/phone-numbers/{phone_number_id}", phone_numbers.delete_phone_number, "Delete a phone number", "admin",
        status=204, errors=(409,)),
+
+    Op("POST", "/v1/trunks", trunks.create_trunk, "Create a trunk", "admin", TrunkCreate, returns=Trunk, status=201, errors=(404, 409)),
+    Op("GET", "/v1/trunks", trunks.list_trunks, "List trunks", query=PageQuery, returns=Trunk, many=True),
+    Op("GET", "/v1/trunks/{trunk_id}", trunks.get_trunk, "Read a trunk", returns=Trunk),
+    Op("PATCH", "/v1/trunks/{trunk_id}", trunks.update_trunk, "Change a trunk", "admin", TrunkUpdate, returns=Trunk, errors=(409,)),
+    Op("DELETE", "/v1/trunks/{trunk_id}", trunks.delete_trunk, "Delete a trunk", "admin", status=204, errors=(409,)),
 
     Op("POST", "/v1/calls", calls.create_call, "Place a call", "calls", CallCreate, returns=Call, status=201, errors=(404, 409, 503)),
     Op("GET", "/v1/calls", calls.list_calls, "List calls", query=CallQuery, returns=CallItem, many=True),

@@ -6,22 +6,32 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from control_api.models.agent import AgentSettings
+from control_api.models.reception import OpeningHours as OpeningFields
 from control_api.models.transfer import Target
+from control_api.models.trunk import TrunkOptions as OptionFields
 from control_api.secrets import SecretBox
 from control_api.store.agents import AgentRow
 from control_api.store.trunks import TrunkRow
 from sipserver.protocols import (
     Agent,
     ExtractionField,
+    OpeningHours,
     RecordingSettings,
     SilenceSettings,
     TransferMode,
     TransferTarget,
     Trunk,
+    TrunkOptions,
     TurnSettings,
 )
 
-_TRANSPORTS: Mapping[str, Literal["udp", "tcp", "tls"]] = {"udp": "udp", "tcp": "tcp", "tls": "tls"}
+_TRANSPORTS: Mapping[str, Literal["udp", "tcp", "tls", "auto"]] = {
+    "udp": "udp",
+    "tcp": "tcp",
+    "tls": "tls",
+    "auto": "auto",
+}
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TURN = {
     "endpoint_delay_ms": "turn_endpoint_delay",
     "min_turn_ms": "min_turn_duration",
@@ -95,7 +105,47 @@ def trunk_of(row: TrunkRow, box: SecretBox) -> Trunk:
         username=row.username,
         auth_user=row.auth_user,
         password=box.open_optional(row.password),
+        options=options_of(OptionFields.model_validate(row.options)),
     )
+
+
+def options_of(given: OptionFields) -> TrunkOptions:
+    """How calls over a trunk are made and taken."""
+    return TrunkOptions(
+        number_format=given.number_format,
+        region=given.region,
+        from_user=given.from_user,
+        identity=given.identity,
+        privacy=given.privacy,
+        headers=tuple((header.name, header.value) for header in given.headers),
+        codecs=tuple(given.codecs),
+        ptime=given.ptime,
+        srtp=given.srtp,
+        session_timer=given.session_timer,
+        reliable100=given.reliable100,
+        max_channels=given.max_channels,
+        max_calls_per_second=given.max_calls_per_second,
+        ring_timeout_seconds=given.ring_timeout_seconds,
+        advertised_address=given.advertised_address,
+        local_nets=tuple(given.local_nets),
+        accept_refer=given.accept_refer,
+        catch_all_agent_id=given.catch_all_agent_id,
+        caller_id=given.caller_id,
+        context_headers=tuple(given.context_headers),
+        follow_redirects=given.follow_redirects,
+    )
+
+
+def opening_of(hours: OpeningFields, closed_agent: Agent | None, not_ready: tuple[str, ...]) -> OpeningHours:
+    """A number's opening hours, in minutes of the day."""
+    days = (getattr(hours.days, day) for day in _DAYS)
+    spans = tuple(tuple((_minutes(begin), _minutes(end)) for begin, end in day) for day in days)
+    return OpeningHours(hours.timezone, spans, closed_agent, not_ready)
+
+
+def _minutes(clock: str) -> int:
+    hours, _, minutes = clock.partition(":")
+    return int(hours) * 60 + int(minutes)
 
 
 def _target(target: Target) -> TransferTarget:

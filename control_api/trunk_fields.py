@@ -58,7 +58,7 @@ def trunk_from(fields: Mapping[str, Any], organization_id: str, box: SecretBox, 
         organization_id=organization_id,
         mode=mode,
         port=fields["sipPort"],
-        transport=fields[TRANSPORT[mode]],
+        transport=fields.get("transport") or fields[TRANSPORT[mode]],
         created_at=now,
         updated_at=now,
         **make(fields, box),
@@ -79,6 +79,20 @@ def fields_of(trunk: TrunkRow) -> dict[str, Any]:
         "sipAuthUser": trunk.auth_user,
         "sipRegisterTransport": trunk.transport,
     }
+
+
+def changed(trunk: TrunkRow, given: Mapping[str, Any], box: SecretBox, now: int) -> TrunkRow:
+    """What these SIP fields make of a trunk. What is not given stays, the password too while the mode does.
+
+    Raises ApiError 400, naming what is missing.
+    """
+    fields = fields_of(trunk)
+    if given.get("sipMode", trunk.mode) != trunk.mode:
+        fields = {"sipPort": 5060, "sipRegisterTransport": "udp", "sipProtocol": "udp"}
+    fields |= {name: value for name, value in given.items() if name in FIELDS or name == "transport"}
+    if fields.get("sipPassword") == MASK:
+        fields["sealedPassword"] = trunk.password
+    return trunk_from(fields, trunk.organization_id, box, now)
 
 
 def sip_of(trunk: TrunkRow) -> Sip:
@@ -112,8 +126,9 @@ def _registration(fields: Mapping[str, Any], box: SecretBox) -> dict[str, Any]:
 def _allowlist(fields: Mapping[str, Any], _box: SecretBox) -> dict[str, Any]:
     """Calls go to the first of the sources that is one machine."""
     sources = [source.lower() for source in split_sources(fields["sipIp"])]
+    transport = fields.get("transport") or fields["sipProtocol"]
     return {
-        "identity": f"ip_allowlist {','.join(sorted(sources))}:{fields['sipPort']}/{fields['sipProtocol']}",
+        "identity": f"ip_allowlist {','.join(sorted(sources))}:{fields['sipPort']}/{transport}",
         "host": next((host for source in sources if (host := _machine(source))), ""),
         "sources": sources,
         "outbound_proxy": None,

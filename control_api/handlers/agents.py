@@ -16,7 +16,7 @@ from control_api.models.base import MASK, PageQuery, iso
 from control_api.models.transfer import Target
 from control_api.profiles import agent_of
 from control_api.services import Services
-from control_api.store import agents, calls, phone_numbers
+from control_api.store import agents, calls, phone_numbers, trunks
 from control_api.store.agents import AgentRow
 from control_api.store.tables import calls as calls_table
 
@@ -95,6 +95,8 @@ async def delete_agent(context: Context, agent_id: str) -> None:
         numbers = await phone_numbers.answered_by(connection, agent_id)
         if numbers:
             raise conflict(f"The agent answers {', '.join(numbers)}; give these numbers another agent, or none, first.")
+        if await trunks.caught_by(connection, agent_id):
+            raise conflict("The agent is the catchAllAgentId of a trunk; change that first.")
         if await calls.has_live(connection, calls_table.c.agent_id, agent_id):
             raise conflict("The agent has calls that are not over.")
         await agents.delete(connection, agent_id, now)

@@ -10,25 +10,36 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control_api.context import Context, Page
-from control_api.errors import conflict, not_found
-from control_api.models.base import MASK, PageQuery, iso, iso_or_none
-from control_api.models.phone_number import Health, NumberCreate, NumberUpdate, PhoneNumber, Registration
+from control_api.errors import conflict, invalid, not_found
+from control_api.models.base import PageQuery, iso
+from control_api.models.phone_number import NumberCreate, NumberUpdate, PhoneNumber
+from control_api.models.reception import Fallback, OpeningHours
 from control_api.services import Services
 from control_api.store import agents, calls, phone_numbers, trunks
 from control_api.store.phone_numbers import PhoneNumberRow
 from control_api.store.tables import calls as calls_table
 from control_api.store.trunks import TrunkRow
-from control_api.trunk_fields import FIELDS, fields_of, refuse_hosted, sip_of, trunk_from
+from control_api.trunk_fields import FIELDS, changed, refuse_hosted, sip_of, trunk_from
+from control_api.trunk_view import health_of, registration_of
 
-PLAIN = {"number": "number", "name": "name", "agentId": "agent_id", "metadata": "metadata"}
+PLAIN = {
+    "number": "number",
+    "name": "name",
+    "agentId": "agent_id",
+    "metadata": "metadata",
+    "openingHours": "opening_hours",
+    "fallback": "fallback",
+    "blockedCallers": "blocked_callers",
+}
 """The fields that are kept with the number itself, and their columns."""
 
 
 async def create_phone_number(context: Context, body: NumberCreate) -> PhoneNumber:
     services, organization_id = context.services, context.organization_id
-    refuse_hosted(body.given())
+    given = body.given()
+    refuse_hosted(given)
     now = services.now()
-    wanted = trunk_from(body.model_dump(by_alias=True), organization_id, services.box, now)
+    wanted = None if body.trunk_id else trunk_from(body.model_dump(by_alias=True), organization_id, services.box, now)
     row = PhoneNumberRow(
         id=body.id or str(uuid.uuid4()),
         organization_id=organization_id,
@@ -40,14 +51,22 @@ async def create_phone_number(context: Context, body: NumberCreate) -> PhoneNumb
         metadata=body.metadata,
         created_at=now,
         updated_at=now,
+        opening_hours=given.get("openingHours"),
+        fallback=given.get("fallback"),
+        blocked_callers=given.get("blockedCallers", []),
     )
+    _check_fallback(services, row)
 
     async def write(connection: AsyncConnection) -> PhoneNumber:
-        trunk = await trunks.create_or_share(connection, wanted)
+        if wanted is None:
+            trunk = await _named(connection, organization_id, given)
+        else:
+            trunk = await trunks.create_or_share(connection, wanted)
+        _check_form(row.number, trunk)
         placed = replace(row, trunk_id=trunk.id)
         number = _resource(placed, trunk, services)
         await context.keep(connection, number)
-        await _check_agent(connection, organization_id, row.agent_id)
+        await _check_agents(connection, row)
         await _check_free(connection, row)
         if await phone_numbers.id_is_taken(connection, row.id):
             raise conflict("There is a phone number with this id already.")
@@ -87,12 +106,13 @@ async def update_phone_number(context: Context, body: NumberUpdate, phone_number
     async def write(connection: AsyncConnection) -> PhoneNumber:
         found, trunk = await _find(connection, context.organization_id, phone_number_id)
         row = replace(found, **plain, updated_at=now)
-        await _check_agent(connection, row.organization_id, row.agent_id)
+        _check_fallback(services, row)
+        await _check_agents(connection, row)
         if row.number != found.number:
             await _check_free(connection, row)
-        if FIELDS & set(given):
-            trunk = await trunks.create_or_share(connection, _changed(services, trunk, given, now))
-            row = replace(row, trunk_id=trunk.id)
+        trunk = await _trunk_after(connection, services, trunk, given, now)
+        _check_form(row.number, trunk)
+        row = replace(row, trunk_id=trunk.id)
         await phone_numbers.update(connection, row)
         if found.trunk_id and found.trunk_id != row.trunk_id:
             await trunks.delete_if_unused(connection, found.trunk_id)
@@ -127,25 +147,55 @@ async def _find(
     return row, trunk
 
 
-async def _check_agent(connection: AsyncConnection, organization_id: str, agent_id: str | None) -> None:
-    if agent_id is not None and await agents.get(connection, organization_id, agent_id) is None:
-        raise not_found("agent")
+async def _check_agents(connection: AsyncConnection, row: PhoneNumberRow) -> None:
+    hours, fallback = row.opening_hours or {}, row.fallback or {}
+    for agent_id in (row.agent_id, hours.get("closedAgentId"), fallback.get("agentId")):
+        if agent_id is not None and await agents.get(connection, row.organization_id, agent_id) is None:
+            raise not_found("agent")
+
+
+def _check_fallback(services: Services, row: PhoneNumberRow) -> None:
+    """Calls are handed on at our cost: what may not be dialled is refused now. Raises ApiError 400 or 403."""
+    number = (row.fallback or {}).get("number")
+    if number is not None:
+        services.dialling.check(number, row.number, services.directory.own_numbers())
+
+
+def _check_form(number: str, trunk: TrunkRow) -> None:
+    if not number.startswith("+") and trunk.options.get("numberFormat") != "raw":
+        raise invalid(
+            ("number", "must be in E.164, with a plus sign; extensions are for trunks whose numberFormat is raw")
+        )
+
+
+async def _named(connection: AsyncConnection, organization_id: str, given: Mapping[str, Any]) -> TrunkRow:
+    """The trunk that `trunkId` names; its SIP fields are its own. Raises ApiError."""
+    trunk = await trunks.get(connection, given["trunkId"])
+    if trunk is None or trunk.organization_id != organization_id:
+        raise not_found("trunk")
+    beside = sorted(name for name in FIELDS - {"sipMode"} if given.get(name) is not None)
+    if given.get("sipMode", trunk.mode) != trunk.mode:
+        beside.append("sipMode")
+    if beside:
+        raise invalid(*((name, "belongs to the trunk that trunkId names; change it there") for name in beside))
+    return trunk
+
+
+async def _trunk_after(
+    connection: AsyncConnection, services: Services, trunk: TrunkRow, given: Mapping[str, Any], now: int
+) -> TrunkRow:
+    """The trunk that a number has after a change: another one, the same one, or one that the SIP fields describe."""
+    if given.get("trunkId") not in (None, trunk.id):
+        return await _named(connection, trunk.organization_id, given)
+    if not FIELDS & set(given):
+        return trunk
+    wanted = changed(trunk, given, services.box, now)
+    return await trunks.create_or_share(connection, wanted)
 
 
 async def _check_free(connection: AsyncConnection, row: PhoneNumberRow) -> None:
     if await phone_numbers.by_number(connection, row.number) is not None:
         raise conflict(f"The number {row.number} is in use.")
-
-
-def _changed(services: Services, trunk: TrunkRow, given: Mapping[str, Any], now: int) -> TrunkRow:
-    """The trunk that a number has after a change. What is not given stays, the password too while the mode does."""
-    fields = fields_of(trunk)
-    if given.get("sipMode", trunk.mode) != trunk.mode:
-        fields = {"sipPort": 5060, "sipRegisterTransport": "udp", "sipProtocol": "udp"}
-    fields |= {name: value for name, value in given.items() if name in FIELDS}
-    if fields.get("sipPassword") == MASK:
-        fields["sealedPassword"] = trunk.password
-    return trunk_from(fields, trunk.organization_id, services.box, now)
 
 
 def _resource(row: PhoneNumberRow, trunk: TrunkRow, services: Services) -> PhoneNumber:
@@ -161,29 +211,10 @@ def _resource(row: PhoneNumberRow, trunk: TrunkRow, services: Services) -> Phone
         organization_id=row.organization_id,
         trunk_id=trunk.id,
         metadata=dict(row.metadata),
+        opening_hours=None if row.opening_hours is None else OpeningHours.model_validate(row.opening_hours),
+        fallback=None if row.fallback is None else Fallback.model_validate(row.fallback),
+        blocked_callers=list(row.blocked_callers),
         sip=sip_of(trunk),
-        registration=_registration(trunk, services),
-        health=_health(trunk, services),
-    )
-
-
-def _registration(trunk: TrunkRow, services: Services) -> Registration | None:
-    """A trunk that is being written is not followed yet: it will be in a moment."""
-    if trunk.mode != "registration" or services.trunk_states is None:
-        return None
-    state = services.trunk_states.registration(trunk.id)
-    if state is None:
-        return Registration(status="registering", expires_at=None, last_error=None)
-    return Registration(status=state.status, expires_at=iso_or_none(state.expires_at), last_error=state.last_error)
-
-
-def _health(trunk: TrunkRow, services: Services) -> Health | None:
-    health = None if services.trunk_states is None else services.trunk_states.health(trunk.id)
-    if health is None:
-        return None
-    return Health(
-        status=health.status,
-        checked_at=iso_or_none(health.checked_at),
-        round_trip_ms=health.round_trip_ms,
-        last_error=health.last_error,
+        registration=registration_of(trunk, services),
+        health=health_of(trunk, services),
     )

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, AliasChoices, Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
-from control_api.models.base import Body, Id, JsonObject, Resource, Time
+from control_api.models.base import Body, Id, JsonObject, Resource, Time, Timezone
 from control_api.models.transfer import Targets
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Milliseconds2000 = Annotated[int, Field(ge=0, le=2000)]
 Milliseconds5000 = Annotated[int, Field(ge=0, le=5000)]
-
-
-def _zone(name: str) -> str:
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("must be the name of a time zone, such as Europe/Berlin") from None
-    return name
 
 
 class ExtractionItem(Body):
@@ -109,7 +100,7 @@ class AgentSettings(Body):
     silence: Silence = Silence()
     voicemail: Voicemail = Voicemail()
     recording: Recording = Recording()
-    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+    timezone: Timezone | None = None
 
 
 READ_ONLY = frozenset({"id", "organizationId", "createdAt", "updatedAt", "readiness"})

@@ -7,6 +7,7 @@ Bodies are read strictly (no text for a number), with fields that we do not know
 from __future__ import annotations
 
 import re
+import zoneinfo
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
@@ -23,6 +24,21 @@ UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F
 Id = Annotated[str, Field(pattern=UUID, json_schema_extra={"format": "uuid"}), AfterValidator(str.lower)]
 JsonObject = dict[str, JsonValue]
 Number = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+12025550123"])]
+
+
+Dialled = Annotated[str, Field(pattern=r"^(\+[1-9][0-9]{6,14}|[0-9*#]{2,15})$", examples=["+12025550123"])]
+"""A number, or an extension of an exchange."""
+
+
+def _zone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be the name of a time zone, such as Europe/Berlin") from None
+    return name
+
+
+Timezone = Annotated[str, Field(max_length=64, examples=["Europe/Berlin"]), AfterValidator(_zone)]
 
 
 def micros(moment: datetime) -> int:

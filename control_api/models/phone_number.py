@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from control_api.models.base import Body, Id, JsonObject, Number, Resource, Time
+from control_api.models.base import Body, Dialled, Id, JsonObject, Resource, Time
+from control_api.models.reception import BlockedCallers, Fallback, OpeningHours
 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _PROXY = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
@@ -86,18 +87,12 @@ Transport = Literal["udp", "tcp", "tls"]
 Provider = Literal["twilio", "sip", "voximplant", "jambonz"]
 Mode = Literal["registration", "ip_allowlist"]
 
-READ_ONLY = frozenset({"id", "organizationId", "trunkId", "sip", "registration", "health", "createdAt", "updatedAt"})
+READ_ONLY = frozenset({"id", "organizationId", "sip", "registration", "health", "createdAt", "updatedAt"})
 
 
-class NumberSettings(Body):
-    """What can be set of a number. Which SIP fields are needed depends on `sipMode`."""
+class SipFields(Body):
+    """Where a trunk is, and how it knows us. Which fields are needed depends on `sipMode`."""
 
-    READ_ONLY: ClassVar[frozenset[str]] = READ_ONLY
-
-    name: Annotated[str | None, Field(max_length=255)] = None
-    agent_id: Id | None = None
-    metadata: JsonObject = Field(default_factory=dict)
-    provider: Provider = "sip"
     sip_mode: Mode = "registration"
     sip_username: User | None = None
     sip_password: Password | None = None
@@ -108,6 +103,21 @@ class NumberSettings(Body):
     sip_register_transport: Transport = "udp"
     sip_ip: Sources | None = None
     sip_protocol: Transport = "udp"
+
+
+class NumberSettings(SipFields):
+    """What can be set of a number. `trunkId` names a trunk of `/trunks`; else the SIP fields describe one."""
+
+    READ_ONLY: ClassVar[frozenset[str]] = READ_ONLY
+
+    name: Annotated[str | None, Field(max_length=255)] = None
+    agent_id: Id | None = None
+    metadata: JsonObject = Field(default_factory=dict)
+    provider: Provider = "sip"
+    trunk_id: Id | None = None
+    opening_hours: OpeningHours | None = None
+    fallback: Fallback | None = None
+    blocked_callers: BlockedCallers = Field(default_factory=list)
     twilio_account_sid: Annotated[str | None, Field(max_length=255)] = None
     twilio_auth_token: Annotated[str | None, Field(max_length=255)] = None
 
@@ -115,14 +125,14 @@ class NumberSettings(Body):
 class NumberCreate(NumberSettings):
     """`id` is for moving an installation."""
 
-    number: Number
+    number: Dialled
     id: Id | None = None
 
 
 class NumberUpdate(NumberSettings):
     """Only what is sent is changed."""
 
-    number: Number = ""
+    number: Dialled = ""
 
 
 class Sip(Resource):
@@ -134,7 +144,7 @@ class Sip(Resource):
     auth_user: str | None
     ip: str | None
     port: int
-    transport: Transport
+    transport: Literal["udp", "tcp", "tls", "auto"]
 
 
 class Registration(Resource):
@@ -171,6 +181,9 @@ class PhoneNumber(Resource):
     organization_id: Id
     trunk_id: Id
     metadata: JsonObject
+    opening_hours: OpeningHours | None
+    fallback: Fallback | None
+    blocked_callers: BlockedCallers
     sip: Sip
     registration: Registration | None
     health: Health | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control_api.store import page
 from control_api.store.tables import phone_numbers
+
+_CHANGEABLE = (
+    "number", "name", "trunk_id", "agent_id", "metadata", "opening_hours", "fallback", "blocked_callers", "updated_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,9 @@ class PhoneNumberRow:
     created_at: int
     updated_at: int
     deleted_at: int | None = None
+    opening_hours: Mapping[str, Any] | None = None
+    fallback: Mapping[str, Any] | None = None
+    blocked_callers: Sequence[str] = ()
 
 
 async def insert(connection: AsyncConnection, row: PhoneNumberRow) -> None:
@@ -58,11 +65,16 @@ async def all_living(connection: AsyncConnection) -> list[PhoneNumberRow]:
 
 
 async def answered_by(connection: AsyncConnection, agent_id: str) -> list[str]:
-    """The numbers whose agent this is."""
-    query = sa.select(phone_numbers.c.number).where(
-        phone_numbers.c.agent_id == agent_id, phone_numbers.c.deleted_at.is_(None)
-    )
-    return list(await connection.scalars(query))
+    """The numbers whose agent this is, or one of whose other agents."""
+    return [row.number for row in await all_living(connection) if agent_id in _agents_of(row)]
+
+
+def _agents_of(row: PhoneNumberRow) -> set[str | None]:
+    return {
+        row.agent_id,
+        None if row.opening_hours is None else row.opening_hours.get("closedAgentId"),
+        None if row.fallback is None else row.fallback.get("agentId"),
+    }
 
 
 async def list_page(
@@ -74,7 +86,7 @@ async def list_page(
 
 async def update(connection: AsyncConnection, row: PhoneNumberRow) -> None:
     """Raises IntegrityError when the number is taken."""
-    values = {name: getattr(row, name) for name in ("number", "name", "trunk_id", "agent_id", "metadata", "updated_at")}
+    values = {name: getattr(row, name) for name in _CHANGEABLE}
     await connection.execute(sa.update(phone_numbers).where(phone_numbers.c.id == row.id).values(values))
 
 

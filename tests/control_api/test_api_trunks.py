@@ -1,0 +1,243 @@
+"""Trunks as a resource: settings checked and kept, numbers that name one, and what the calls see of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from control_api.models.trunk import OPTIONS
+from sipserver.protocols import RegistrationState, TrunkHealth, TrunkOptions
+from tests.control_api.installation import OTHER_ORGANIZATION, START, Installation, add_agent, add_number, run
+
+REGISTRATION = {
+    "sipMode": "registration",
+    "sipUsername": "alice",
+    "sipPassword": "s3cret",
+    "sipProxy": "sip.example.com",
+}
+LISTED = {"sipMode": "ip_allowlist", "sipIp": "192.0.2.10, 198.51.100.0/24"}
+EVERYTHING: dict[str, Any] = {
+    "numberFormat": "national",
+    "region": "AT",
+    "fromUser": "main",
+    "identity": "pai",
+    "privacy": True,
+    "headers": [{"name": "X-Account", "value": "4711"}],
+    "codecs": ["PCMA"],
+    "ptime": 30,
+    "srtp": "preferred",
+    "sessionTimer": 90,
+    "reliable100": "required",
+    "maxChannels": 2,
+    "maxCallsPerSecond": 0.5,
+    "ringTimeoutSeconds": 45,
+    "advertisedAddress": "sip.example.org",
+    "localNets": ["10.0.0.0/8", "fd00::/8"],
+    "acceptRefer": True,
+    "callerId": "from",
+    "contextHeaders": ["X-Ticket"],
+    "followRedirects": True,
+}
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"sipIp": None}, "sipIp"),
+    ({"transport": "sctp"}, "transport"),
+    ({"numberFormat": "national"}, ""),
+    ({"region": "XX"}, "region"),
+    ({"fromUser": "a\r\nb"}, "fromUser"),
+    ({"identity": "rpid"}, "identity"),
+    ({"headers": [{"name": "Via", "value": "x"}]}, "headers.0.name"),
+    ({"headers": [{"name": "m", "value": "x"}]}, "headers.0.name"),
+    ({"headers": [{"name": "content-type", "value": "x"}]}, "headers.0.name"),
+    ({"headers": [{"name": "X:Y", "value": "x"}]}, "headers.0.name"),
+    ({"headers": [{"name": "X-Y", "value": "x\r\nVia: y"}]}, "headers.0.value"),
+    ({"codecs": []}, "codecs"),
+    ({"codecs": ["G729"]}, "codecs.0"),
+    ({"codecs": ["PCMU", "PCMU"]}, "codecs"),
+    ({"ptime": 15}, "ptime"),
+    ({"ptime": 70}, "ptime"),
+    ({"sessionTimer": 89}, "sessionTimer"),
+    ({"maxChannels": 0}, "maxChannels"),
+    ({"maxCallsPerSecond": 0}, "maxCallsPerSecond"),
+    ({"ringTimeoutSeconds": 4}, "ringTimeoutSeconds"),
+    ({"advertisedAddress": "a host"}, "advertisedAddress"),
+    ({"localNets": ["10.0.0.1/8"]}, "localNets.0"),
+    ({"contextHeaders": ["Authorization"]}, "contextHeaders.0"),
+    ({"callerId": "to"}, "callerId"),
+]
+
+
+async def add_trunk(client: Any, **fields: Any) -> dict[str, Any]:
+    answer = await client.post("/v1/trunks", json={**LISTED, **fields})
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()["data"]
+    return made
+
+
+def test_a_trunk_lives_without_numbers_and_keeps_its_password(tmp_path: Path) -> None:
+    async def test(made: Installation) -> None:
+        async with made.client() as client:
+            answer = await client.post("/v1/trunks", json={**REGISTRATION, "name": "Carrier", "transport": "auto"})
+            assert answer.status_code == 201, answer.text
+            trunk = answer.json()["data"]
+            shown = await client.get(f"/v1/trunks/{trunk['id']}")
+            listed = await client.get("/v1/trunks")
+            assert shown.json()["data"] == trunk
+            assert listed.json()["data"] == [trunk]
+            assert "s3cret" not in answer.text + shown.text + listed.text
+            assert (trunk["name"], trunk["numbers"], trunk["sipPassword"]) == ("Carrier", 0, "********")
+            number = await add_number(client, sipMode="registration", sipIp=None, trunkId=trunk["id"])
+            await client.delete(f"/v1/phone-numbers/{number['id']}")
+            assert (await client.get(f"/v1/trunks/{trunk['id']}")).status_code == 200
+            (known,) = made.directory._picture.trunks.values()
+            assert (known.transport, known.password, known.options) == ("auto", "s3cret", TrunkOptions())
+            # What was read can be sent back, and nothing changes.
+            same = await client.patch(f"/v1/trunks/{trunk['id']}", json=trunk)
+            assert {**same.json()["data"], "updatedAt": trunk["updatedAt"]} == trunk
+            assert "warnings" not in same.json()
+            (known,) = made.directory._picture.trunks.values()
+            assert known.password == "s3cret"
+            assert (await client.delete(f"/v1/trunks/{trunk['id']}")).status_code == 204
+            assert (await client.get(f"/v1/trunks/{trunk['id']}")).status_code == 404
+
+    run(tmp_path, test)
+
+
+def test_every_option_reaches_the_calls(tmp_path: Path) -> None:
+    async def test(made: Installation) -> None:
+        async with made.client() as client:
+            agent = await add_agent(client)
+            given = {**EVERYTHING, "catchAllAgentId": agent["id"]}
+            assert set(given) == OPTIONS
+            trunk = await add_trunk(client, **given)
+            assert {name: trunk[name] for name in given} == given
+            (known,) = made.directory._picture.trunks.values()
+            assert known.options == TrunkOptions(
+                number_format="national",
+                region="AT",
+                from_user="main",
+                identity="pai",
+                privacy=True,
+                headers=(("X-Account", "4711"),),
+                codecs=("PCMA",),
+                ptime=30,
+                srtp="preferred",
+                session_timer=90,
+                reliable100="required",
+                max_channels=2,
+                max_calls_per_second=0.5,
+                ring_timeout_seconds=45,
+                advertised_address="sip.example.org",
+                local_nets=("10.0.0.0/8", "fd00::/8"),
+                accept_refer=True,
+                catch_all_agent_id=agent["id"],
+                caller_id="from",
+                context_headers=("X-Ticket",),
+                follow_redirects=True,
+            )
+            path = f"/v1/trunks/{trunk['id']}"
+            changed = (await client.patch(path, json={"sessionTimer": None, "sipPort": 5080})).json()["data"]
+            assert (changed["sessionTimer"], changed["sipPort"], changed["region"]) == (None, 5080, "AT")
+            (known,) = made.directory._picture.trunks.values()
+            assert (known.id, known.port, known.options.session_timer) == (trunk["id"], 5080, None)
+            assert (await client.patch(path, json={"region": None})).status_code == 400
+            refused = await client.delete(f"/v1/agents/{agent['id']}")
+            assert refused.status_code == 409
+
+    run(tmp_path, test)
+
+
+def test_what_cannot_work_is_refused_with_its_field(tmp_path: Path) -> None:
+    async def test(made: Installation) -> None:
+        async with made.client() as client:
+            for body, field in WRONG:
+                answer = await client.post("/v1/trunks", json={**LISTED, **body})
+                assert answer.status_code == 400, (body, answer.text)
+                assert field in [item["field"] for item in answer.json()["details"]], body
+
+    run(tmp_path, test)
+
+
+def test_one_registration_is_one_trunk(tmp_path: Path) -> None:
+    async def test(made: Installation) -> None:
+        async with made.client() as client:
+            trunk = await add_trunk(client, **REGISTRATION, srtp="required", name="Carrier")
+            again = await client.post("/v1/trunks", json=REGISTRATION)
+            assert again.status_code == 409
+            assert trunk["id"] in again.json()["error"]
+            # A number that brings the same SIP fields shares it, and leaves its options as they are.
+            number = await add_number(client, **REGISTRATION)
+            assert number["trunkId"] == trunk["id"]
+            shown = (await client.get(f"/v1/trunks/{trunk['id']}")).json()["data"]
+            assert (shown["srtp"], shown["name"], shown["numbers"]) == ("required", "Carrier", 1)
+            assert (await client.delete(f"/v1/trunks/{trunk['id']}")).status_code == 409
+            other = await add_trunk(client)
+            moved = await client.patch(f"/v1/trunks/{other['id']}", json=REGISTRATION)
+            assert moved.status_code == 409
+
+    run(tmp_path, test)
+
+
+def test_a_number_names_its_trunk(tmp_path: Path) -> None:
+    async def test(made: Installation) -> None:
+        async with made.client() as client:
+            trunk, other = await add_trunk(client), await add_trunk(client, sipIp="203.0.113.9")
+            body = {"number": "+12025550100", "trunkId": trunk["id"]}
+            beside = await client.post("/v1/phone-numbers", json={**body, **LISTED})
+            assert [item["field"] for item in beside.json()["details"]] == ["sipIp"]
+            answer = await client.post("/v1/phone-numbers", json={**body, "sipMode": "ip_allowlist"})
+            assert answer.status_code == 201, answer.text
+            number = answer.json()["data"]
+            assert number["sip"]["ip"] == LISTED["sipIp"]
+            path = f"/v1/phone-numbers/{number['id']}"
+            assert (await client.patch(path, json=number)).json()["data"]["trunkId"] == trunk["id"]
+            moved = (await client.patch(path, json={"trunkId": other["id"]})).json()["data"]
+            assert (moved["trunkId"], moved["sip"]["ip"]) == (other["id"], "203.0.113.9")
+            # An inline trunk goes with its number, these two stay.
+            assert (await client.get("/v1/trunks")).json()["pagination"]["total"] == 2
+            nobody = await client.patch(path, json={"trunkId": OTHER_ORGANIZATION})
+            assert nobody.status_code == 404
+        async with made.client("other") as stranger:
+            assert (await stranger.get(f"/v1/trunks/{trunk['id']}")).status_code == 404
+            assert (
+                await stranger.post("/v1/phone-numbers", json={**body, "number": "+12025550101"})
+            ).status_code == 404
+
+    run(tmp_path, test)
+
+
+def test_extensions_are_numbers_of_raw_trunks(tmp_path: Path) -> None:
+    async def test(made: Installation) -> None:
+        async with made.client() as client:
+            trunk = await add_trunk(client, numberFormat="raw")
+            plain = await add_trunk(client, sipIp="203.0.113.9")
+            answer = await client.post("/v1/phone-numbers", json={"number": "101", "trunkId": trunk["id"]})
+            assert answer.status_code == 201, answer.text
+            refused = await client.post("/v1/phone-numbers", json={"number": "102", "trunkId": plain["id"]})
+            assert [item["field"] for item in refused.json()["details"]] == ["number"]
+        trunks = made.directory.trunks_of("192.0.2.10")
+        route = await made.directory.route("101", trunks)
+        assert route is not None
+        assert route.number == "101"
+        assert await made.directory.route("00101", trunks) is None
+
+    run(tmp_path, test)
+
+
+def test_how_a_trunk_is_doing(tmp_path: Path) -> None:
+    class States:
+        def registration(self, trunk_id: str) -> RegistrationState | None:
+            return RegistrationState("registered", START, None)
+
+        def health(self, trunk_id: str) -> TrunkHealth | None:
+            return TrunkHealth("up", START, 12.5, None)
+
+    async def test(made: Installation) -> None:
+        async with made.client() as client:
+            listed, registered = await add_trunk(client), await add_trunk(client, **REGISTRATION)
+        assert listed["registration"] is None
+        assert listed["health"]["roundTripMs"] == 12.5
+        assert registered["registration"]["status"] == "registered"
+
+    run(tmp_path, test, trunk_states=States())
