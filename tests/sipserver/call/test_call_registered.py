@@ -38,10 +38,13 @@ def registered(request: Request) -> Trunk | None:
     return REGISTERED if SipUri.parse(request.uri).user == LINE else None
 
 
-def called(known: dict[tuple[str, str], str], request: Request, host: str = TRUNK_HOST) -> str:
-    """The number that the call came to, or what was answered instead."""
+def called(
+    known: dict[tuple[str, str], str], request: Request, host: str = TRUNK_HOST, caught: Sequence[Route] = ()
+) -> str:
+    """The number that the call came to, or what was answered instead. `caught`: routes of catch-all agents."""
     stage = Stage()
     stage.directory = ByTrunk(known)
+    stage.directory.caught = {route.trunk.id: route for route in caught}
     capacity = Capacity(Limits(5), LiveCalls(), stage.log.accepting, stage.plane.free)
 
     async def scene() -> str:
@@ -55,7 +58,8 @@ def called(known: dict[tuple[str, str], str], request: Request, host: str = TRUN
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         if stage.log.begun:
-            return next(iter(stage.log.begun.values())).route.phone_number_id
+            route = next(iter(stage.log.begun.values())).route
+            return route.phone_number_id or f"all calls of {route.trunk.id}"
         return leg.did[0]
 
     return run(scene())
@@ -91,3 +95,10 @@ def test_who_knows_the_contact_may_call_from_an_address_that_nobody_named() -> N
     assert guard.admit(to_line(user="ln4712"), stranger) == 403
     assert called({("trunk-2", CALLEE): "registered"}, to_line(), "203.0.113.200") == "registered"
     assert called({("trunk-2", CALLEE): "registered"}, to_line(user="ln4712"), "203.0.113.200") == "reject 403"
+
+
+def test_a_catch_all_agent_takes_what_is_no_number_the_registered_trunk_s_first() -> None:
+    caught = [Route(None, CALLEE, "org-1", trunk, AGENT) for trunk in (TRUNK, REGISTERED)]
+    assert called({("trunk-1", CALLEE): "listed"}, to_line(), caught=caught) == "listed"
+    assert called({}, to_line(), caught=caught) == "all calls of trunk-2"
+    assert called({}, to_line(user=CALLEE), caught=caught) == "all calls of trunk-1"
