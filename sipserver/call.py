@@ -94,6 +94,7 @@ class Call:
             spawn=self._spawn,
             write=self._write,
             problem=partial(self._problem, "sip"),
+            being_referred=lambda: self._obeyed.under_way,
         )
         self.agents = Agents(caller, self.end)
         self._obeyed = ObeyedRefers(caller, self.follow, self.end)

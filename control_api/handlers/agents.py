@@ -161,10 +161,11 @@ async def _checked(services: Services, body: AgentCreate | AgentUpdate, given: M
     changes = _settings(body, given)
     problems = _unknown_ids(services, changes)
     problems += [(f"toolIds.{index}", "There is no tool with this id.") for index, _ in enumerate(body.tool_ids)]
-    url = changes.get("postCallWebhookUrl")
-    refusal = services.check_url(url) if url is not None else None
-    if refusal is not None:
-        problems.append(("postCallWebhookUrl", refusal))
+    for field in ("postCallWebhookUrl", "holdMusicUrl"):
+        url = changes.get(field)
+        refusal = services.check_url(url) if url is not None else None
+        if refusal is not None:
+            problems.append((field, refusal))
     if problems:
         raise invalid(*problems)
     return changes

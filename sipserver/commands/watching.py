@@ -81,6 +81,11 @@ def _turn(data: Data) -> str:
     return f"turn     answered after {data['latencyMs']} ms"
 
 
+def _transfer(data: Data) -> str:
+    reason = f", {data['failureReason']}" if data.get("failureReason") else ""
+    return f"transfer to {data['label']}: {data['transferStatus']}{reason}"
+
+
 def _problem(data: Data) -> str:
     return f"problem  {data['part']}: {data['message']}"
 
@@ -94,5 +99,6 @@ _TELLERS: Mapping[str, Callable[[Data], str]] = {
     "digit": _digit,
     "barge_in": _barge_in,
     "turn": _turn,
+    "transfer": _transfer,
     "problem": _problem,
 }

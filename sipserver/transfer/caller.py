@@ -15,7 +15,9 @@ from sipserver.party import Party, Services
 @dataclass(frozen=True, slots=True)
 class Caller:
     """`leg` and `session` give those of the moment. `spawn` starts work that ends with the call; `write` hands a line to the call
-    log without waiting; `problem` notes a sentence of SIP for the call's problems."""
+    log without waiting; `problem` notes a sentence of SIP for the call's problems. `being_referred`: another leg is on its way,
+    because the peer asked for it.
+    """
 
     party: Party
     services: Services
@@ -24,3 +26,4 @@ class Caller:
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     write: Callable[[Coroutine[Any, Any, None]], None]
     problem: Callable[[str], None]
+    being_referred: Callable[[], bool] = lambda: False

@@ -45,6 +45,11 @@ class ObeyedRefers:
         self._old: Leg | None = None
         self._left = False
 
+    @property
+    def under_way(self) -> bool:
+        """Whether another leg is on its way."""
+        return self._old is not None
+
     def outlives(self, leg: Leg) -> bool:
         """The leg is over. Whether the call goes on without it, for another one is on its way."""
         self._left = self._left or leg is self._old

@@ -65,7 +65,7 @@ class Transfers:
 
     async def take(self, agent: Agent, handover: Handover) -> TransferOutcome:
         """Hand this agent's caller over. Only a defect of ours raises."""
-        if self.away.is_set() or self.gone:
+        if self.away.is_set() or self.gone or self._caller.being_referred():
             return TransferOutcome(TransferFailure.UNAVAILABLE)
         row = Row(self._caller, handover.order.target, self._parts.new_id())
         self.here.clear()

@@ -62,7 +62,6 @@ LIMITS = [
     ("languageHint", [10], [11]),
     ("knowledgeSearchInstructions", [2000], [2001]),
     ("holdMessage", [500], [501]),
-    ("holdMusicUrl", [500], [501]),
     ("disclosure", [1000], [1001]),
 ]
 
@@ -99,6 +98,7 @@ RANGES = [
     ("timezone", ["Europe/Berlin", None], ["Mars/Base", "../etc/passwd", ""]),
     ("isActive", [True, False], [None, 1, "true"]),
     ("postCallWebhookUrl", ["https://x.example/hook", None], ["http://x.example", "https://10.0.0.1/x", "x"]),
+    ("holdMusicUrl", ["https://x.example/m.mp3", None], ["http://x.example/m", f"https://x.example/{'m' * 500}", "x"]),
     ("voiceId", [VOICE.id, None], ["7b9f4d0e-0000-5000-8000-00000000dead", "slt"]),
     ("slmModelId", [None], ["7b9f4d0e-0000-5000-8000-00000000dead"]),
     ("toolIds", [[]], [["7b9f4d0e-0000-5000-8000-00000000dead"]]),

@@ -38,6 +38,11 @@ def test_an_event_that_was_cut_off_is_none() -> None:
         ("barge_in", {"atMs": 12}, "agent    is interrupted"),
         ("turn", {"latencyMs": 180}, "turn     answered after 180 ms"),
         ("problem", {"part": "tts", "message": "It is late."}, "problem  tts: It is late."),
+        (
+            "transfer",
+            {"label": "desk", "transferStatus": "failed", "failureReason": "busy"},
+            "transfer to desk: failed, busy",
+        ),
         ("weather", {"sky": "blau"}, 'weather  {"sky": "blau"}'),
         ("turn", {"milliseconds": 180}, 'turn     {"milliseconds": 180}'),
     ],

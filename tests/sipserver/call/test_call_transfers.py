@@ -479,6 +479,28 @@ def test_a_sip_uri_is_called_by_way_of_the_trunk() -> None:
     run(scene())
 
 
+def test_a_target_that_does_without_srtp_is_asked_once_more() -> None:
+    async def scene() -> None:
+        this = Scene(WARM)
+        route = this.stage.directory.routes[CALLEE]
+        secure = replace(TRUNK, options=TrunkOptions(srtp="preferred"))
+        this.stage.directory.routes[CALLEE] = replace(route, trunk=secure)
+        await this.begin()
+        assert b"RTP/SAVP" in this.stage.endpoint.invitations[0].sdp
+        this.human.tell(Refused(488, "Not Acceptable Here"))
+        await until(2)
+        plain = this.stage.endpoint.invitations[1].sdp
+        assert b"RTP/SAVP" not in plain
+        this.stage.endpoint.legs[1].tell(Answered(peer(host="198.51.100.8", port=41000).answer(plain)))
+        await until(3)
+        assert this.outcomes == [OK]
+        this.stage.endpoint.legs[1].tell(Ended("bye"))
+        await this.stage.done()
+        assert this.stage.end() == ("completed", "transferred")
+
+    run(scene())
+
+
 # -- to another agent ---------------------------------------------------------------------------------------------------------
 
 
@@ -641,6 +663,25 @@ def test_a_target_that_rings_too_long_is_given_up() -> None:
         assert this.target.did == ["hang_up None"]
         leg.tell(Ended("bye"))
         await this.stage.done()
+
+    run(scene())
+
+
+def test_while_another_leg_is_on_its_way_the_agent_hands_nobody_over() -> None:
+    async def scene() -> None:
+        this = Referring()
+        outcomes: list[TransferOutcome] = []
+
+        async def talk(call: LiveCall) -> ConversationEnd:
+            await asyncio.sleep(4.0)
+            assert call.transfer is not None
+            outcomes.append(await call.transfer(Handover(TransferOrder(WARM), asyncio.Event().wait, None)))  # type: ignore[arg-type]
+            return ConversationEnd(EndedReason.AGENT_ENDED)
+
+        this.stage.conversations.talk = talk
+        await this.refers()
+        await this.stage.done()
+        assert outcomes == [TransferOutcome(TransferFailure.UNAVAILABLE)]
 
     run(scene())
 
