@@ -40,9 +40,8 @@ class Agents:
 
     @property
     def have_caller(self) -> bool:
-        """Whether an agent speaks with the caller now, and is not handing them over."""
-        busy = self._transfers is not None and (self._transfers.away.is_set() or self._transfers.gone)
-        return self._conversation is not None and not busy
+        """Whether the caller is an agent's, who is not handing them over."""
+        return self._transfers is None or not (self._transfers.away.is_set() or self._transfers.gone)
 
     @property
     def parted(self) -> EndedReason:

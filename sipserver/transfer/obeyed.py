@@ -5,7 +5,8 @@
     ←─────────────── 202
     ←──────── NOTIFY 100   ── INVITE ─────────→     over the trunk of the call, under the dialling policy
     ←──────── NOTIFY 180 ←──── 180 ───────────
-    ←──────── NOTIFY 200 ←──── 200 ───────────      their media take the place of the peer's, whose leg is hung up
+    ←──────── NOTIFY 200 ←──── 200 ───────────      their media take the place of the peer's
+    BYE ─────────────────→
 
 A peer that hangs up before the target has answered (Teams does, 300 ms after the 202) takes the call with it only when nobody answers.
 """
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 RING_SECONDS = 60.0
 """How long the target may ring, where the trunk does not say."""
+
+LET_GO_SECONDS = 2.0
+"""How long a peer that was told of the target's answer may take to hang up."""
 
 logger = structlog.get_logger()
 
@@ -107,7 +111,7 @@ class ObeyedRefers:
         self._old = None
         self._follow(new)
         old.notify_refer(200)
-        old.hang_up("referred")
+        self._caller.spawn(_let_go(old))
         logger.info("leg referred", call_id=self._caller.party.call_id)
         await session.connect()
 
@@ -118,6 +122,14 @@ class ObeyedRefers:
         self._caller.problem(f"The peer's REFER came to nothing: {status}, {why}.")
         if self._left:
             self._end(Outcome(EndedReason.CUSTOMER_ENDED))
+
+
+async def _let_go(old: Leg) -> None:
+    """The peer hangs up when it is told (RFC 5589 section 5.1); our BYE would overtake the NOTIFY, and comes where theirs does not."""
+    try:
+        await asyncio.sleep(LET_GO_SECONDS)
+    finally:
+        old.hang_up("referred")
 
 
 async def _final(events: AsyncIterator[LegEvent], old: Leg, exchange: OfferAnswer) -> int:

@@ -1,4 +1,4 @@
-"""Transfers of a whole server: SIPp takes a REFER, or refuses it; two telephones are connected, and hear each other's tones."""
+"""Transfers of a whole server: SIPp takes a REFER, refuses it, or sends one; two telephones are connected, and hear each other's tones."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from sipserver.demo.phone import Phone, PhoneCall
+from tests.peers import scripts
 from tests.peers.sipp import Sipp, needs_sipp
 from tests.peers.switchboard import CALLER, PATIENCE, Switchboard, said
 from tests.tones import Pcm, heard_at, hears, tone
@@ -23,6 +24,8 @@ CALLERS_TONE, HUMANS_TONE = 700, 1100
 CHIME = 659.25
 """The first note of our hold music."""
 SECOND = 8000
+EXTENSION = "204"
+QUESTION = scripts.asking("How can I help you?", ["please call me back"])
 SCRIPT = {
     "start": "hello",
     "steps": {
@@ -179,3 +182,31 @@ def test_a_human_who_is_busy_leaves_the_caller_with_the_agent(switchboard: Switc
     assert call["endedReason"] == "agent_ended"
     assert said(call, "assistant") == ["One moment.", "Sorry, busy."]
     assert (call["transferCalls"][0]["failureReason"], call["transferCalls"][0]["status"]) == ("busy", "failed")
+
+
+@needs_sipp
+def test_sipp_has_us_call_somebody_else_and_the_agent_speaks_on_with_them(
+    switchboard: Switchboard, tmp_path: Path
+) -> None:
+    async def scene() -> dict[str, Any]:
+        async with Phone() as phone:
+            made = await switchboard.node.post("/v1/trunks", {"name": "pbx", "acceptRefer": True, **trunk(phone)})
+            silence = {"promptAfterMs": 1000, "prompts": ["Are you there?"], "endAfter": 10}
+            line = await switchboard.line(QUESTION, {"trunkId": made["id"]}, silence=silence)
+            texts = {"target": EXTENSION}
+            peer = Sipp("uac_refers.xml", tmp_path, switchboard.sip, line.number, texts=texts)
+            await peer.start()
+            try:
+                leg = await phone.incoming(PATIENCE)
+                assert leg.invite.uri.startswith(f"sip:{EXTENSION}@")
+                target = phone.answer(leg)
+                await peer.done()
+                await target.line.agent_ends(PATIENCE)
+                await target.close()
+            finally:
+                await peer.stop()
+            return await switchboard.finished(line)
+
+    call = switchboard.run(scene())
+    assert (call["status"], call["endedReason"], call["transferCalls"]) == ("completed", "customer_ended", [])
+    assert said(call, "assistant")[0] == "How can I help you?"

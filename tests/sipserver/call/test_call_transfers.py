@@ -605,12 +605,15 @@ def test_an_obeyed_refer_gives_the_call_another_leg_and_the_agent_speaks_on() ->
         this.target_answers()
         await until(6)
         assert this.told() == ["notify_refer 180", "notify_refer 200"]
-        assert leg.did[-1] == "hang_up referred"
+        assert leg.did[-1] == "notify_refer 200"
         assert this.stage.media.connections[-1][1].port == 43000
         assert len(this.stage.conversations.made) == 1
         this.target.tell(Offered(peer(host="198.51.100.9", port=43002).offer()))
         await until(7)
         assert this.stage.media.connections[-1][1].port == 43002
+        # A peer that does not hang up by itself is hung up.
+        await until(8)
+        assert leg.deeds[-1] == (7.0, "hang_up", "referred")
         this.target.tell(Ended("bye"))
         await this.stage.done()
         assert this.stage.end() == ("completed", "customer_ended")
