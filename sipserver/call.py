@@ -185,7 +185,7 @@ class Call:
                 self.id,
                 recording,
                 session_id=services.clock(),
-                host=services.media_host,
+                host=await services.media_host(self.party.trunk, self._leg),
                 options=self._options,
             )
         except MediaUnavailable as error:

@@ -21,7 +21,7 @@ from sipserver.numbers import called_numbers, caller_number, region_of
 from sipserver.offer import NotAcceptable
 from sipserver.outcome import later
 from sipserver.party import Party, Services
-from sipserver.protocols import Agent, AgentDirectory, CallDirection, InboundCall, Route, Trunk, TrunkOptions
+from sipserver.protocols import Agent, AgentDirectory, CallDirection, InboundCall, Route, Trunk
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
 
@@ -85,7 +85,7 @@ class Inbound:
         self._check_node()
         agent = self._agent(route)
         must_be_reliable = _must_be_reliable(leg.invite, route.trunk)
-        _check_offer(leg, route.trunk.options)
+        await self._check_offer(leg, route.trunk)
         called = InboundCall(
             call_id=self._new_id(),
             route=route,
@@ -174,6 +174,20 @@ class Inbound:
         logger.info("call refused", sip_code=refusal.status, why=refusal.why, source=host)
         leg.reject(refusal.status, headers=(*refusal.headers, *retry))
 
+    async def _check_offer(self, leg: Leg, trunk: Trunk) -> None:
+        """Whether the offer can be answered at all, before a row and a recording are begun. Where our media are bound is not known
+
+        yet: the source's address stands for that, being of the same family.
+        """
+        offer = sdp_body(leg.invite)
+        if offer is None or leg.source is None:
+            return
+        host = await self._services.media_host(trunk, leg) or leg.source.host
+        try:
+            exchange_of(host, 9, 0, trunk.options).answer(offer)
+        except NotAcceptable as error:
+            raise Rejected(488, str(error), (error.warning,)) from None
+
     # -- the way to the answer -------------------------------------------------------------------------------------------
 
     async def _establish(self, leg: Leg, reliably: bool, session_timer: int | None, call: Call) -> None:
@@ -218,18 +232,6 @@ def _must_be_reliable(invite: Request, trunk: Trunk) -> bool:
     if trunk.options.reliable100 == "required" and not supports(invite, RELIABLE):
         raise Rejected(421, "The trunk is set to reliable provisional answers only.", (("Require", RELIABLE),))
     return trunk.options.reliable100 == "required" or requires(invite, RELIABLE)
-
-
-def _check_offer(leg: Leg, options: TrunkOptions) -> None:
-    """Whether the offer can be answered at all, before a row and a recording are begun. Our own address is not known yet: the
-    source's stands for it, being of the same family."""
-    offer = sdp_body(leg.invite)
-    if offer is None or leg.source is None:
-        return
-    try:
-        exchange_of(leg.source.host, 9, 0, options).answer(offer)
-    except NotAcceptable as error:
-        raise Rejected(488, str(error), (error.warning,)) from None
 
 
 def _party(called: InboundCall, agent: Agent) -> Party:

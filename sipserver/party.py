@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from media.frames import MediaPlane
 from sipserver.ladder import Ladder
-from sipserver.legs import Endpoint
+from sipserver.legs import Endpoint, Leg
 from sipserver.outcome import RETRY_AFTER
 from sipserver.protocols import (
     Agent,
@@ -31,12 +31,20 @@ class TransferParts:
     new_id: Callable[[], str]
 
 
+MediaHost = Callable[[Trunk | None, Leg | None], Awaitable[str | None]]
+
+
+async def as_bound(_trunk: Trunk | None, _leg: Leg | None) -> None:
+    """Peers reach our media where they are bound."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What calls need of the other rooms.
 
-    `clock` tells µs since the epoch; `media_host` is where peers reach our media, None for the address it is bound to.
-    Without `transfer` no call is handed over; `retry_after` is what Retry-After says beside a 503.
+    `clock` tells µs since the epoch; `media_host` says where the peers of a trunk reach our media, given the leg that came in (None: we
+    place the call); it answers None for the address that they are bound to. Without `transfer` no
+    call is handed over; `retry_after` is what Retry-After says beside a 503.
     """
 
     log: CallLog
@@ -44,7 +52,7 @@ class Services:
     conversations: Conversations
     ladder: Ladder
     clock: Callable[[], int]
-    media_host: str | None = None
+    media_host: MediaHost = as_bound
     transfer: TransferParts | None = None
     retry_after: int = RETRY_AFTER
 

@@ -17,9 +17,10 @@ import structlog
 from sipserver.keepalive import KeepAlive
 from sipserver.legs import Source
 from sipserver.locate import Target
-from sipserver.message import MessageError, Request, SipUri
+from sipserver.message import MessageError, Request, Response, SipUri
 from sipserver.protocols import RegistrationState, Trunk
 from sipserver.registration import Patience, Registration
+from sipserver.useragent.addresses import Facing
 from sipserver.useragent.endpoint import OnFlow
 from sipserver.useragent.exchange import Errand, Outcome
 from sipserver.useragent.identity import Identity
@@ -248,6 +249,7 @@ class Line:
                 domain=account.domain,
                 digest=account.digest,
                 ladder=False,
+                trunk=self.trunk,
             )
             self._endpoint.request(errand, partial(self._answered, registration, register.number))
         self._tell()
@@ -262,16 +264,27 @@ class Line:
         if response is None:
             registration.failed(number, outcome.status, outcome.reason, now)
         else:
-            registration.answered(number, outcome.request, response, now)
+            self._take_answer(registration, number, response, outcome)
             if response.status < 300 and outcome.target is not None and registration.expires_at(now) is not None:
                 self._keep_open(outcome.target, response.headers.get("Flow-Timer"), now)
         self._move()
+
+    def _take_answer(self, registration: Registration, number: int, response: Response, outcome: Outcome) -> None:
+        """Where the registrar was found decides under which address we register, unless it may tell us ours itself."""
+        now, target, identity = self._means.clock(), outcome.target, self._endpoint.identity
+        facing = None if target is None else Facing(target.transport, target.host, self.trunk)
+        learn = facing is not None and self._means.learn and identity.addresses.learns(facing)
+        if facing is not None:
+            registration.found(facing.transport, learn=learn)
+        registration.answered(number, outcome.request, response, now)
+        if facing is not None and not learn:
+            registration.rebind(identity.host(facing), identity.port(facing), now, facing.transport)
 
     def _keep_open(self, target: Target, flow_timer: str | None, now: float) -> None:
         """A flow that stays the same keeps its rhythm and what is known of it."""
         if target != self._flow or not self._keep.running:
             seconds = (flow_timer or "").strip()
-            self._flow = target
+            self._flow, self._keep = target, KeepAlive(target.reliable, self._means.random)
             self._keep.begin(
                 now, int(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) < 7 else None
             )

@@ -105,6 +105,7 @@ class Registration:
         self._since = 0.0
         self._rebound_at: float | None = None
         self._former: str | None = None
+        self._found_by = account.transport
 
     # -- what is told -------------------------------------------------------------------------------------------------
 
@@ -167,19 +168,27 @@ class Registration:
             else:
                 self._wait(now, None)
 
-    def rebind(self, host: str, port: int | None, now: float) -> None:
+    def rebind(
+        self, host: str, port: int | None, now: float, transport: Literal["udp", "tcp", "tls"] | None = None
+    ) -> None:
         """We are reached elsewhere: register the new Contact at once, and remove the former one with the same request.
 
         A NAT that gives another port to each request must not make us send for ever: twice within `stable` waits for the refresh.
         """
-        if (host, port) == (self.account.host, self.account.port):
+        reached = replace(self.account, host=host, port=port, transport=transport or self.account.transport)
+        if reached == self.account:
             return
         self._former = self._former or self.contact
-        self.account = replace(self.account, host=host, port=port)
+        self.account = reached
         recently = self._rebound_at is not None and now - self._rebound_at < self._patience.stable
         if self._state is _State.IN and not recently:
             self._rebound_at = now
             self._ask()
+
+    def found(self, transport: Literal["udp", "tcp", "tls"], *, learn: bool) -> None:
+        """By which transport the registrar was found, and whether it may tell us our address there."""
+        self._found_by = transport
+        self.account = replace(self.account, learn=learn)
 
     def next_cseq(self) -> int:
         """The number of the next request, a repetition with credentials included."""
@@ -275,8 +284,8 @@ class Registration:
             return
         received = via.received or self.account.host
         host = f"[{received}]" if ":" in received and not received.startswith("[") else received
-        port = via.rport if self.account.transport == "udp" and via.rport else self.account.port
-        self.rebind(host, port, now)
+        port = via.rport if self._found_by == "udp" and via.rport else self.account.port
+        self.rebind(host, port, now, self._found_by)
 
     def _refused(self, response: Response, now: float) -> None:
         self.last_error = f"{response.status} {response.reason}".strip()

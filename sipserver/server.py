@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,10 @@ from sipserver.capacity import Limits
 from sipserver.inbound import Manners
 from sipserver.ladder import Ladder
 from sipserver.lookout import Lookout
+from sipserver.media_hosts import MediaHosts
 from sipserver.settings import Settings, split_host_port
 from sipserver.transport.credentials import TlsFiles
+from sipserver.transport.own_address import OwnAddress
 from sipserver.trunks import Trunks
 from sipserver.useragent import SipEndpoint, TlsFace
 from sipserver.useragent.identity import Limits as SipLimits
@@ -210,7 +213,7 @@ async def _sip(base: Base, stack: AsyncExitStack) -> Telephony:
     """The SIP port, the calls that come and go by it, and what we do for trunks beside."""
     sip, server = base.settings.sip, base.settings.server
     host, port = split_host_port(sip.bind)
-    trunks = Trunks.make(base.box.signing_keys()[0], now, probe_seconds=sip.probe_seconds, learn=sip.advertised is None)
+    trunks = Trunks.make(base.box.signing_keys()[0], now, probe_seconds=sip.probe_seconds, learn=sip.learn_address)
     sockets = stack.enter_context(ExitStack())
     lookout = Lookout.make(base.settings, base.folder.traces, base.directory, trunks.trunk_of, now, sockets)
     base.live.tap(lookout.traces.observe)
@@ -222,6 +225,9 @@ async def _sip(base: Base, stack: AsyncExitStack) -> Telephony:
         transports=sip.transports,
         advertised=sip.advertised,
         tls=_tls(base.settings),
+        local_nets=sip.local_nets,
+        learn_address=sip.learn_address,
+        trunk_of=partial(trunks.whose, base.directory),
         guard=lookout.guard,
         tap=ladder.tap,
         wire=lookout.wire,
@@ -234,7 +240,7 @@ async def _sip(base: Base, stack: AsyncExitStack) -> Telephony:
         conversations=Conversations(base.engines, base.call_log),
         ladder=ladder,
         clock=now,
-        media_host=base.settings.media.advertised or endpoint.advertised,
+        media_host=_media_hosts(base.settings, endpoint).of,
         transfer=_transfers(base, endpoint, stack),
         retry_after=sip.retry_after_seconds,
     )
@@ -249,6 +255,11 @@ async def _sip(base: Base, stack: AsyncExitStack) -> Telephony:
     trunks.start(endpoint)
     base.directory.watch(trunks.follow)
     return Telephony(endpoint, calls, trunks, lookout)
+
+
+def _media_hosts(settings: Settings, endpoint: SipEndpoint) -> MediaHosts:
+    bound = OwnAddress(settings.media.bind or split_host_port(settings.sip.bind)[0], time.monotonic)
+    return MediaHosts(endpoint, bound, settings.media.advertised)
 
 
 def _services(base: Base, phone: Telephony, policy: EgressPolicy, public_url: str) -> Services:

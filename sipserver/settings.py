@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -41,6 +42,14 @@ def _host_port(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("must be an address or a CIDR block, such as 192.168.0.0/16") from None
+    return text
+
+
 def _port_range(text: str) -> str:
     first, dash, last = text.partition("-")
     if not dash or not first.isdigit() or not last.isdigit() or not 1024 <= int(first) < int(last) <= 65535:
@@ -49,6 +58,7 @@ def _port_range(text: str) -> str:
 
 
 HostPort = Annotated[str, AfterValidator(_host_port)]
+NetworkText = Annotated[str, AfterValidator(_network)]
 PortRange = Annotated[str, AfterValidator(_port_range)]
 
 
@@ -79,6 +89,12 @@ class SipSection(Section):
     bind: HostPort = "0.0.0.0:5060"
     transports: tuple[Literal["udp", "tcp"], ...] = ("udp", "tcp")
     advertised: str | None = Field(default=None, description="the address peers reach us at; default: the bound one")
+    learn_address: bool = Field(
+        default=True, description="take our public address from the trunks' answers where none is advertised"
+    )
+    local_nets: tuple[NetworkText, ...] = Field(
+        default=(), description='CIDR blocks whose peers see our own address, such as ["192.168.0.0/16"]'
+    )
     tls_bind: HostPort | None = Field(
         default=None, description="where TLS is spoken, such as 0.0.0.0:5061; default: off"
     )

@@ -8,9 +8,10 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
+from sipserver.legs import Source
 from sipserver.message import Request
 from sipserver.probes import Probes
-from sipserver.protocols import RegistrationState, Trunk, TrunkHealth
+from sipserver.protocols import AgentDirectory, RegistrationState, Trunk, TrunkHealth
 from sipserver.registrar_client import Means, Registrations
 from sipserver.useragent import SipEndpoint
 
@@ -50,6 +51,18 @@ class Trunks:
     def trunk_of(self, request: Request) -> Trunk | None:
         """The trunk whose registered Contact a request was sent to; None when it names none of ours."""
         return self._registrations.trunk_of(request)
+
+    def whose(self, directory: AgentDirectory, request: Request, source: Source) -> Trunk | None:
+        """Whose peer sent a request: the trunk that it names by our registered Contact, else one of its source's.
+
+        Of several, one that has something to say of our address.
+        """
+        named = self.trunk_of(request)
+        if named is not None:
+            return named
+        found = directory.trunks_of(source.host)
+        telling = (trunk for trunk in found if trunk.options.advertised_address or trunk.options.local_nets)
+        return next(telling, found[0] if found else None)
 
     def registration(self, trunk_id: str) -> RegistrationState | None:
         """How our registration at a trunk stands; None where there is none."""

@@ -68,6 +68,9 @@ class PlainSockets:
     def _bind(self, port: int) -> socket.socket:
         sock = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
+            if self._host == "::":
+                # IPv4 too, whatever the system's default is; its addresses are mapped ones here.
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             sock.bind((self._host, port))
             sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             if self._family == socket.AF_INET:
@@ -76,6 +79,9 @@ class PlainSockets:
             else:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, _EXPEDITED)
                 sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+                if self._host == "::":
+                    sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _EXPEDITED)
+                    sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
         except OSError:
             sock.close()
             raise

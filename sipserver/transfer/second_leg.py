@@ -65,11 +65,9 @@ class SecondLeg:
         services, parts = caller.services, caller.services.transfer
         if parts is None:
             raise NotTransferred(TransferFailure.UNAVAILABLE)
-        beside = caller.session().media
+        beside, host = caller.session().media, await services.media_host(trunk, None)
         try:
-            session = await MediaSession.open(
-                services.media, id_, None, services.clock(), services.media_host, trunk.options, beside
-            )
+            session = await MediaSession.open(services.media, id_, None, services.clock(), host, trunk.options, beside)
         except MediaUnavailable as error:
             caller.problem(f"Nobody could be called to take the caller over: {error}")
             raise NotTransferred(TransferFailure.UNAVAILABLE) from None

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+_ELSEWHERE = {"0.0.0.0": "192.0.2.1", "::": "2001:db8::1"}
+"""The wildcards, and an address for each to which only the default route leads."""
 _TRIES = 20
 """How many free ports of one kind are tried until one is free of the other kind too."""
 
@@ -38,18 +40,30 @@ def bind_tls(host: str, port: int) -> tuple[socket.socket, int]:
     return sock, sock.getsockname()[1]
 
 
-def local_address(host: str) -> str:
-    """The address that peers see when we are bound to `host`: itself, or, for a wildcard, the one the default route uses."""
-    wildcards = {"0.0.0.0": (socket.AF_INET, "192.0.2.1"), "::": (socket.AF_INET6, "2001:db8::1")}
-    if host not in wildcards:
+def is_wildcard(host: str) -> bool:
+    """Whether a socket bound to this host has every address of the machine; `::` has those of IPv4, too."""
+    return host in _ELSEWHERE
+
+
+def local_address(host: str, peer: str | None = None) -> str:
+    """The address that a peer sees when we are bound to `host`: itself, or, for a wildcard, the one that the route to the peer
+
+    uses. Without a peer, that of the default route.
+    """
+    if host not in _ELSEWHERE:
         return host
-    family, elsewhere = wildcards[host]
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+    if peer is None or (":" in peer and host == "0.0.0.0"):
+        peer = _ELSEWHERE[host]
+    return _towards(peer) or _towards(_ELSEWHERE["0.0.0.0"]) or ("::1" if ":" in peer else "127.0.0.1")
+
+
+def _towards(peer: str) -> str | None:
+    with socket.socket(socket.AF_INET6 if ":" in peer else socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             # Connecting a datagram socket sends nothing; it only asks the routing table.
-            probe.connect((elsewhere, 9))
+            probe.connect((peer, 9))
         except OSError:
-            return "127.0.0.1" if family == socket.AF_INET else "::1"
+            return None
         return str(probe.getsockname()[0])
 
 
@@ -72,6 +86,9 @@ def _open(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
     try:
         if kind == socket.SOCK_STREAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if host == "::":
+            # IPv4 too, whatever the system's default is.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.setblocking(False)
         sock.bind(address)
     except OSError as error:

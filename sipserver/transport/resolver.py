@@ -31,9 +31,10 @@ Held = tuple[float, Sequence[Record]]
 
 
 class Resolver:
-    """Remembers `MAX_NAMES` answers, the latest. `family` is that of the addresses; `clock` gives seconds that never go back.
+    """Remembers `MAX_NAMES` answers, the latest. `family` is that of the addresses (AF_UNSPEC: of both).
 
-    `servers` is where services are asked for: by default those that the system is configured with.
+    `clock` gives seconds that never go back, `servers` is where services are asked for: by default those that
+    the system is configured with.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Resolver:
         except (OSError, TimeoutError, UnicodeError):
             log.info("sip_name_not_found", name=name)
             return ()
-        return [str(address[0]) for _, _, _, _, address in found]
+        return list(dict.fromkeys(str(address[0]) for _, _, _, _, address in found))
 
 
 def _configured() -> dns.asyncresolver.Resolver | None:

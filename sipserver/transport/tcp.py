@@ -20,6 +20,8 @@ from sipserver.legs import Source
 from sipserver.locate import Target
 from sipserver.message import PING, PONG, MessageError, StreamFramer
 from sipserver.transaction import Outgoing
+from sipserver.transport.bind import is_wildcard
+from sipserver.transport.family import as_peer
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +89,9 @@ class TcpTransport:
         self.callbacks = callbacks
         self._loop = loop
         self._sock = sock
-        self._host: str = sock.getsockname()[0]
+        host: str = sock.getsockname()[0]
+        # From a wildcard the route to the peer decides, and with it the family.
+        self._from = None if is_wildcard(host) else (host, 0)
         self._server: asyncio.Server | None = None
         self._open: set[Connection] = set()
         self._connections: dict[Source, Connection] = {}
@@ -195,7 +199,7 @@ class TcpTransport:
     async def _dial(self, peer: Source) -> Connection:
         """A connection to a peer. Raises OSError."""
         _, connection = await self._loop.create_connection(
-            lambda: Connection(self._loop, self, peer), peer.host, peer.port, local_addr=(self._host, 0)
+            lambda: Connection(self._loop, self, peer), peer.host, peer.port, local_addr=self._from
         )
         return connection
 
@@ -222,7 +226,7 @@ class Connection(asyncio.Protocol):
         stream = cast(asyncio.Transport, transport)
         if not self.ours:
             host, port = stream.get_extra_info("peername")[:2]
-            self.peer = Source(self._owner.transport, host, port)
+            self.peer = Source(self._owner.transport, as_peer(host), port)
         if not self._owner.opened(self, stream):
             stream.abort()
             return

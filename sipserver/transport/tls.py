@@ -17,6 +17,7 @@ import structlog
 from sipserver.legs import Source
 from sipserver.transport.credentials import Credentials
 from sipserver.transport.domains import speaks_for
+from sipserver.transport.family import as_peer
 from sipserver.transport.tcp import Connection, TcpCallbacks, TcpLimits, TcpTransport
 
 log = structlog.get_logger(__name__)
@@ -83,7 +84,7 @@ class TlsTransport(TcpTransport):
                 log.error("sip_tls_cannot_accept", error=error.strerror)
                 await asyncio.sleep(_AFTER_ERROR)
                 continue
-            self._begin(sock, address[0])
+            self._begin(sock, as_peer(address[0]))
 
     def _begin(self, sock: socket.socket, host: str) -> None:
         """Let a handshake begin, if its host has not too many open."""
@@ -131,6 +132,6 @@ class TlsTransport(TcpTransport):
             ssl=self._credentials.client(),
             server_hostname=peer.server_name or peer.host,
             ssl_handshake_timeout=self.limits.connecting,
-            local_addr=(self._host, 0),
+            local_addr=self._from,
         )
         return connection

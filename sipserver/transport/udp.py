@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from sipserver.legs import Source
 from sipserver.locate import Target
+from sipserver.transport.family import as_peer, for_socket
 
 _AT_ONCE = 256
 """Datagrams taken in one go, before others of the loop get their turn."""
@@ -49,6 +50,8 @@ class UdpTransport:
         _widen(sock)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         sock.setsockopt(*_RECVERR[sock.family], 1)
+        if sock.family == socket.AF_INET6 and not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+            sock.setsockopt(*_RECVERR[socket.AF_INET], 1)
         loop.add_reader(sock, self._readable)
 
     @property
@@ -58,7 +61,7 @@ class UdpTransport:
 
     def send(self, data: bytes, target: Target) -> None:
         """Send one datagram. A full buffer is a lost datagram, as it is anywhere on the way. Raises OSError."""
-        address = (target.host.strip("[]"), target.port)
+        address = (for_socket(target.host, self._sock.family), target.port)
         try:
             self._sock.sendto(data, address)
         except BlockingIOError:
@@ -85,7 +88,7 @@ class UdpTransport:
             except OSError:
                 self._read_errors()
                 continue
-            self._on_datagram(data, Source("udp", address[0], address[1]))
+            self._on_datagram(data, Source("udp", as_peer(address[0]), address[1]))
             if self._sock.fileno() < 0:
                 return
         if self._behind_since is None:
@@ -99,7 +102,7 @@ class UdpTransport:
             except OSError:
                 return
             if address and any(_is_unreachable(note) for _, _, note in notes):
-                self._on_unreachable(Target("udp", address[0], address[1]))
+                self._on_unreachable(Target("udp", as_peer(address[0]), address[1]))
 
 
 def _widen(sock: socket.socket) -> None:

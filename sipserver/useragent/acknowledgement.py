@@ -5,17 +5,20 @@ from __future__ import annotations
 from sipserver.dialog import Dialog
 from sipserver.locate import Target
 from sipserver.message import Request
+from sipserver.protocols import Trunk
 from sipserver.transaction import Outgoing
+from sipserver.useragent.addresses import Facing
 from sipserver.useragent.exchange import Postman
 
 
 class Acknowledgement:
     """The ACK of one 2xx. It is a hop of its own, without a transaction: found its way once, sent for each repetition."""
 
-    def __init__(self, postman: Postman, ack: Request, dialog: Dialog) -> None:
+    def __init__(self, postman: Postman, ack: Request, dialog: Dialog, trunk: Trunk | None) -> None:
         self._postman = postman
         self._ack = ack
         self._dialog = dialog
+        self._trunk = trunk
         self._outgoing: Outgoing | None = None
         self._locating = False
 
@@ -29,7 +32,8 @@ class Acknowledgement:
 
     def _found(self, targets: tuple[Target, ...]) -> None:
         target, self._locating = targets[0], False
-        self._ack.headers.insert("Via", str(self._postman.identity.via(target.transport)))
+        facing = Facing(target.transport, target.host, self._trunk)
+        self._ack.headers.insert("Via", str(self._postman.identity.via(facing)))
         self._outgoing = Outgoing(self._ack, bytes(self._ack), target, None, True)
         self._postman.transactions.transmit(self._outgoing)
 

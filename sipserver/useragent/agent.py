@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from sipserver.dialog import DialogId
 from sipserver.legs import LegEvent, Source
-from sipserver.locate import Transport
 from sipserver.message import Capabilities, Request
 from sipserver.transaction import TimerQueue
+from sipserver.useragent.addresses import Facing
 from sipserver.useragent.exchange import Postman
 
 if TYPE_CHECKING:
@@ -39,5 +39,8 @@ class Agent(Postman, Protocol):
     def leave(self, dialog: DialogId) -> None:
         """The dialog is no more."""
 
-    def options_headers(self, request: Request, transport: Transport, able: Capabilities) -> Extra:
+    def facing(self, request: Request, source: Source) -> Facing:
+        """Whom the answers to a request are for."""
+
+    def options_headers(self, request: Request, facing: Facing, able: Capabilities) -> Extra:
         """What a 200 to OPTIONS says of us."""

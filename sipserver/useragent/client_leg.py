@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sipserver.dialog import Dialog
 from sipserver.legs import Answered, Progress, Refused
 from sipserver.message import MessageError, Request, Response
@@ -9,6 +11,7 @@ from sipserver.message.extensions import RAck, reliable_number
 from sipserver.sdp import sdp_body
 from sipserver.transaction import ClientTransaction, ServerTransaction, cancel_of
 from sipserver.useragent.acknowledgement import Acknowledgement, ack_of
+from sipserver.useragent.addresses import Facing
 from sipserver.useragent.addressing import reason_header
 from sipserver.useragent.agent import Agent
 from sipserver.useragent.early import MAX_FORKS, Forks, Turn
@@ -24,7 +27,7 @@ class ClientLeg(AgentLeg):
     """
 
     def __init__(self, agent: Agent, placing: Placing) -> None:
-        super().__init__(agent, placing.request, placing.user, None, placing.transport)
+        super().__init__(agent, placing.request, placing.user, None, placing.facing)
         self._digest = placing.digest
         self.able = placing.able
         self._cseq = placing.request.cseq.number
@@ -149,7 +152,9 @@ class ClientLeg(AgentLeg):
             if not self._decided:
                 self._failed(502, "The answer has no usable Contact")
             return
-        self._acks[tag] = Acknowledgement(self._agent, ack_of(dialog, self._exchange.request), dialog)
+        self._acks[tag] = Acknowledgement(
+            self._agent, ack_of(dialog, self._exchange.request), dialog, self.facing.trunk
+        )
         self._acks[tag].send()
         self._decide(dialog, response)
 
@@ -212,9 +217,15 @@ class ClientLeg(AgentLeg):
 
     def _exchange_of(self, placing: Placing) -> Exchange:
         errand = Errand(
-            _copy(placing.request), placing.hop, self._next_cseq, domain=placing.domain, digest=placing.digest
-        )
+            _copy(placing.request), placing.hop, self._next_cseq, domain=placing.domain, digest=placing.digest,
+            trunk=placing.trunk, contact=self._reached_at,
+        )  # fmt: skip
         return Exchange(self._agent, errand, self._receive, self._unanswered)
+
+    def _reached_at(self, facing: Facing) -> str:
+        """Our Contact, now that it is known where the INVITE goes; it stays the one of the call."""
+        self.facing = facing
+        return self.contact
 
     def _next_cseq(self) -> int:
         self._cseq += 1
@@ -227,7 +238,7 @@ class ClientLeg(AgentLeg):
         target = self._exchange.target
         digest = None if target is None else self._digest
         trusted = None if target is None else target.host
-        return Errand(request, dialog.next_hop(), dialog.next_cseq, dialog.flow, digest=digest, trusted=trusted)
+        return replace(super().errand(dialog, request), digest=digest, trusted=trusted)
 
     def _new_dialog(self, response: Response) -> Dialog:
         """A TLS peer has shown its certificate on the connection of the INVITE; if its Contact leads there, that is used."""

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 from sipserver.dialog import DialogId, server_dialog_id
 from sipserver.legs import Guard, Invitation, LadderTap, LegEvent, Source
-from sipserver.locate import Record, Target, Transport
+from sipserver.locate import Record, Target
 from sipserver.message import MessageError, Request, Response, SipUri, mark_source, parse, response_to
 from sipserver.message.check import Capabilities, discard, refuse
 from sipserver.protocols import Trunk
 from sipserver.replaces import replaced_dialog
 from sipserver.transaction import Intervals, Outgoing, TimerQueue, TransactionLayer
+from sipserver.useragent.addresses import Facing
 from sipserver.useragent.addressing import contact_scheme, user_part
 from sipserver.useragent.agent import Extra
 from sipserver.useragent.client_leg import ClientLeg
@@ -71,6 +72,7 @@ class UserAgent:
         intervals: Intervals | None = None,
         limits: Limits | None = None,
         takes_refer: Callable[[Source], bool] = lambda source: False,
+        trunk_of: Callable[[Request, Source], Trunk | None] = lambda request, source: None,
     ) -> None:
         self.identity = identity
         self.timers = TimerQueue()
@@ -83,6 +85,7 @@ class UserAgent:
         self._tap = tap
         self._limits = limits or Limits()
         self._takes_refer = takes_refer
+        self._trunk_of = trunk_of
         self._dialogs: dict[DialogId, AgentLeg] = {}
         self._outbox: list[Outgoing] = []
         self._events: list[Event] = []
@@ -317,7 +320,8 @@ class UserAgent:
         if self.draining:
             self._overloaded(request, source)
         else:
-            self._answer(request, source, 200, self.options_headers(request, source.transport, self.able(source)))
+            facing = self.facing(request, source)
+            self._answer(request, source, 200, self.options_headers(request, facing, self.able(source)))
 
     def _overloaded(self, request: Request, source: Source) -> None:
         self.counters["overload"] += 1
@@ -347,9 +351,13 @@ class UserAgent:
         """What we do for this peer."""
         return TRANSFERABLE if self._takes_refer(source) else ABLE
 
-    def options_headers(self, request: Request, transport: Transport, able: Capabilities) -> Extra:
+    def facing(self, request: Request, source: Source) -> Facing:
+        """Whom the answers to a request are for. Our address is the same for all of a trunk, whichever host of it asks."""
+        return Facing(source.transport, source.host, self._trunk_of(request, source))
+
+    def options_headers(self, request: Request, facing: Facing, able: Capabilities) -> Extra:
         """What a 200 to OPTIONS says of us (section 11.2)."""
-        contact = self.identity.contact(user_part(request.uri), transport, contact_scheme(request))
+        contact = self.identity.contact(user_part(request.uri), facing, contact_scheme(request))
         return (
             ("Allow", able.allow),
             ("Accept", ACCEPT),
@@ -381,6 +389,10 @@ class UserAgent:
     def avoid(self, target: Target) -> None:
         """This target failed; others come before it for a while."""
         self._finder.avoid(target, self.timers.now)
+
+    def avoids(self, target: Target) -> bool:
+        """Whether it failed a short while ago."""
+        return self._finder.avoids(target, self.timers.now)
 
     def _transmit(self, outgoing: Outgoing) -> None:
         if outgoing.ladder:

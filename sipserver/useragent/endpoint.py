@@ -17,21 +17,24 @@ import structlog
 from sipserver import __version__
 from sipserver.legs import Guard, Invitation, LadderTap, Leg, Source
 from sipserver.locate import Target, Transport
-from sipserver.message import PING, MessageError, Response
+from sipserver.message import PING, MessageError, Request, Response
 from sipserver.protocols import Trunk
 from sipserver.transaction import Intervals, Outgoing
-from sipserver.transport.bind import bind, bind_tls, local_address
+from sipserver.transport.bind import bind, bind_tls
 from sipserver.transport.credentials import Credentials, TlsFiles
+from sipserver.transport.own_address import OwnAddress
 from sipserver.transport.resolver import Resolver
 from sipserver.transport.tcp import TcpCallbacks, TcpLimits, TcpTransport
 from sipserver.transport.tls import TlsTransport
 from sipserver.transport.udp import UdpTransport
+from sipserver.useragent.addresses import Addresses, Facing, Told
 from sipserver.useragent.core import Event, Happened, Invited, Over, UserAgent
 from sipserver.useragent.exchange import Errand, Outcome
 from sipserver.useragent.face import EndpointLeg
 from sipserver.useragent.finder import Question
 from sipserver.useragent.identity import Identity, Limits
 from sipserver.useragent.leg import AgentLeg
+from sipserver.useragent.placing import facing_of, trunk_hop
 from sipserver.useragent.wire import Wire
 
 log = structlog.get_logger(__name__)
@@ -58,8 +61,9 @@ class SipEndpoint:
     """Implements `legs.Endpoint` on UDP, TCP and, if it is given, TLS. `port` is the real one after `start`; 0 asks for any that
     UDP and TCP can have.
 
-    `advertised` is the host in Via and Contact: the bound address if it is not given. `clock` gives seconds that never go back,
-    `random` that many random bytes; `takes_refer` says whether Allow promises REFER to who is there.
+    `advertised` is the host in Via and Contact: the bound address if it is not given, or, with `learn_address`, what a trunk's
+    answers show. Peers in `local_nets` (CIDR) are told our own; `trunk_of` says whose peer sent a request. `clock` gives seconds
+    that never go back, `random` that many random bytes; `takes_refer` says whether Allow promises REFER to who is there.
     """
 
     def __init__(
@@ -70,6 +74,9 @@ class SipEndpoint:
         transports: Sequence[Literal["udp", "tcp"]] = ("udp", "tcp"),
         advertised: str | None = None,
         tls: TlsFace | None = None,
+        local_nets: Sequence[str] = (),
+        learn_address: bool = False,
+        trunk_of: Callable[[Request, Source], Trunk | None] = lambda request, source: None,
         guard: Guard,
         tap: LadderTap | None = None,
         wire: Wire | None = None,
@@ -87,7 +94,10 @@ class SipEndpoint:
         self.tls_port: int | None = None
         self._transports = tuple(transports)
         self._tls_face = tls
-        self._advertised = advertised
+        told = Told(advertised, None if tls is None else tls.advertised, tuple(local_nets), learn_address)
+        self.addresses = Addresses(OwnAddress(host, clock), told)
+        """Which address peers are told."""
+        self._trunk_of = trunk_of
         self._guard = guard
         self._tap = tap
         self._wire = wire
@@ -98,7 +108,7 @@ class SipEndpoint:
         self._limits = limits
         self._tcp_limits = tcp_limits
         self._takes_refer = takes_refer
-        self._resolver = resolver or Resolver(socket.AF_INET6 if ":" in host else socket.AF_INET, clock)
+        self._resolver = resolver or Resolver(_family_of(host), clock)
         self._core: UserAgent | None = None
         self._on_invite: OnInvite | None = None
         self._on_flow: OnFlow | None = None
@@ -111,11 +121,6 @@ class SipEndpoint:
         self._moving = False
         self._leaving = False
         self._idle = asyncio.Event()
-
-    @property
-    def advertised(self) -> str:
-        """The host that peers are told to reach us at."""
-        return self._advertised or local_address(self.host)
 
     @property
     def counters(self) -> Counter[str]:
@@ -162,8 +167,7 @@ class SipEndpoint:
             raise
 
     def _make_core(self, ports: Mapping[Transport, int], is_full: Callable[[], bool]) -> UserAgent:
-        secure = None if self._tls_face is None else self._tls_face.advertised
-        identity = Identity.make(self.advertised, ports, self._user_agent, self._random, secure)
+        identity = Identity.make(self.addresses, ports, self._user_agent, self._random)
         return UserAgent(
             identity,
             self._guard,
@@ -172,6 +176,7 @@ class SipEndpoint:
             intervals=self._intervals,
             limits=self._limits,
             takes_refer=self._takes_refer,
+            trunk_of=self._trunk_of,
         )
 
     def invite(self, invitation: Invitation) -> Leg:
@@ -201,6 +206,26 @@ class SipEndpoint:
         """Send a request outside of any dialog; `done` is called once, with its final answer or what came instead."""
         self._agent.request(errand, self._clock(), done)
         self._move()
+
+    async def facing(self, trunk: Trunk) -> Facing:
+        """Whom calls over this trunk are sent to, as far as its name can be looked up."""
+        facing = facing_of(trunk)
+        if facing.host is not None:
+            return facing
+        found: asyncio.Future[Facing] = asyncio.get_running_loop().create_future()
+
+        def located(targets: tuple[Target, ...]) -> None:
+            if not found.done():
+                found.set_result(Facing(targets[0].transport, targets[0].host, trunk))
+
+        def lost(status: int, reason: str) -> None:
+            if not found.done():
+                found.set_result(facing)
+
+        self._agent.timers.now = self._clock()
+        self._agent.locate(trunk_hop(trunk), None, located, lost)
+        self._move()
+        return await found
 
     @property
     def identity(self) -> Identity:
@@ -404,3 +429,10 @@ class SipEndpoint:
         """What the DNS knows; nothing when it is silent."""
         core.resolved(question, await self._resolver.answer(question.lookup), self._clock())
         self._move()
+
+
+def _family_of(host: str) -> socket.AddressFamily:
+    """The addresses that a socket bound to `host` reaches; `::` reaches both kinds."""
+    if host == "::":
+        return socket.AF_UNSPEC
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

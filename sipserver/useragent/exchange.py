@@ -9,9 +9,14 @@ from typing import Protocol
 from sipserver.digest import DigestClient, DigestError
 from sipserver.legs import Source
 from sipserver.locate import Target
-from sipserver.message import Request, Response, SipUri
+from sipserver.message import MessageError, Request, Response, SipUri
+from sipserver.protocols import Trunk
 from sipserver.transaction import ClientTransaction, TransactionLayer
+from sipserver.useragent.addresses import Facing
 from sipserver.useragent.identity import Identity
+
+LARGE = 1300
+"""Bytes of a request that do not fit into one datagram everywhere (RFC 3261 section 18.1.1)."""
 
 
 class Postman(Protocol):
@@ -32,6 +37,9 @@ class Postman(Protocol):
     def avoid(self, target: Target) -> None:
         """This target failed; others come before it for a while."""
 
+    def avoids(self, target: Target) -> bool:
+        """Whether it failed a short while ago."""
+
 
 @dataclass(frozen=True, slots=True)
 class Errand:
@@ -39,7 +47,8 @@ class Errand:
 
     `flow` is a connection to be preferred, `domain` what a TLS server has to be where `hop` is only an address. `digest`
     answers challenges, None where nobody has trusted us with a password; `trusted` are the addresses whose challenges may be
-    answered (None: whomever this request goes to).
+    answered (None: whomever this request goes to). `trunk` is whose peer it goes to; `contact` writes our Contact for whom the
+    request goes to in the end (None: it has none, or the right one).
     """
 
     request: Request
@@ -50,6 +59,13 @@ class Errand:
     digest: DigestClient | None = None
     trusted: str | None = None
     ladder: bool = True
+    trunk: Trunk | None = None
+    contact: Callable[[Facing], str] | None = None
+
+    @property
+    def may_change_transport(self) -> bool:
+        """Whether a large request may go over TCP instead of UDP: by default not, for many trunks have no TCP."""
+        return self.trunk is not None and self.trunk.transport == "auto" and self.hop.params.get("transport") is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +102,8 @@ class Exchange:
         self._errand = errand
         self._on_response = on_response
         self._on_failure = on_failure
+        self._facing: Facing | None = None
+        self._large_over: Target | None = None
         self._final = False
         self._targets: tuple[Target, ...] = ()
         self._answered = False
@@ -114,10 +132,13 @@ class Exchange:
         if not self._targets:
             return False
         target, self._targets = self._targets[0], self._targets[1:]
+        self._send_anew(target)
+        return True
+
+    def _send_anew(self, target: Target) -> None:
         self.request = replace(self.request, headers=self.request.headers.copy())
         self.request.headers.remove("Via")
         self._send(target)
-        return True
 
     def _send(self, target: Target) -> None:
         if target.transport == "tls" and target.server_name is None:
@@ -126,12 +147,42 @@ class Exchange:
         if self.called_off:
             self._lost(487, "Called off before it was sent")
             return
-        self.request.headers.insert("Via", str(self._postman.identity.via(target.transport)))
+        identity = self._postman.identity
+        facing = Facing(target.transport, target.host, self._errand.trunk)
+        if self._errand.contact is not None:
+            # By the transport that the name leads to, whatever this one request travels by.
+            self.request.headers.set("Contact", self._errand.contact(facing))
+        self._large_over = self._large_target(target)
+        by = self._large_over or target
+        self._facing = replace(facing, transport=by.transport)
+        self.request.headers.insert("Via", str(identity.via(self._facing)))
         self.transaction = self._postman.transactions.request(
-            self.request, target, self._receive, self._fail, ladder=self._errand.ladder
+            self.request, by, self._receive, self._fail, ladder=self._errand.ladder
         )
 
+    def _large_target(self, target: Target) -> Target | None:
+        """The same place over TCP, for a request too large for a datagram; None where it goes as it is.
+
+        Where TCP has failed a short while ago it is not tried again.
+        """
+        if target.transport != "udp" or not self._errand.may_change_transport:
+            return None
+        if "tcp" not in self._postman.identity.ports or len(bytes(self.request)) <= LARGE:
+            return None
+        over_tcp = replace(target, transport="tcp", flow=None)
+        return None if self._postman.avoids(over_tcp) else over_tcp
+
+    def _learn(self, response: Response) -> None:
+        """What the answer shows of the address that we are seen at."""
+        if self._facing is None or self._facing.trunk is None:
+            return
+        try:
+            self._postman.identity.addresses.learn(self._facing, response.via)
+        except MessageError:
+            return
+
     def _receive(self, response: Response) -> None:
+        self._learn(response)
         if self._final and response.status >= 300:
             return
         self._answered = self._answered or 100 < response.status < 200
@@ -164,9 +215,19 @@ class Exchange:
         return again
 
     def _fail(self, status: int) -> None:
-        if self._next():
+        if self._went_large(status) or self._next():
             return
         self._lost(status, "No answer came" if status == 408 else "The transport failed")
+
+    def _went_large(self, status: int) -> bool:
+        """The peer takes no TCP: the large request goes over UDP after all (RFC 3261 section 18.1.1)."""
+        if self._large_over is None or self.target is None or status != 503:
+            return False
+        if self.called_off or self._final or self._answered:
+            return False
+        self._postman.avoid(self._large_over)
+        self._send_anew(self.target)
+        return True
 
     def _lost(self, status: int, reason: str) -> None:
         if not self._final:

@@ -59,7 +59,7 @@ class Finder:
         """
 
         def sorted_found(targets: tuple[Target, ...]) -> None:
-            found(tuple(sorted(targets, key=lambda target: self._failed.get(_place(target), 0.0) > now)))
+            found(tuple(sorted(targets, key=lambda target: self.avoids(target, now))))
 
         self._walk(locate(uri, self._ports, self._chance), None, flow, sorted_found, lost)
 
@@ -69,6 +69,10 @@ class Finder:
         self._failed[_place(target)] = now + AVOIDED_SECONDS
         if len(self._failed) > MAX_AVOIDED:
             del self._failed[next(iter(self._failed))]
+
+    def avoids(self, target: Target, now: float) -> bool:
+        """Whether this target failed a short while ago."""
+        return self._failed.get(_place(target), 0.0) > now
 
     def _chance(self) -> float:
         return int.from_bytes(self._random(4), "big") / 2**32

@@ -11,6 +11,7 @@ from sipserver.locate import Transport
 from sipserver.message import Params, Request, SipUri, Via
 from sipserver.message.check import Capabilities
 from sipserver.transaction.layer import COOKIE
+from sipserver.useragent.addresses import Addresses, Facing
 
 ABLE = Capabilities(
     methods=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO", "NOTIFY", "PRACK"),
@@ -55,35 +56,32 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`advertised` is the host that peers reach us at, `ports` the port of each transport that is there. Over TLS peers may
-    reach us at `secure`, the name in our certificate: some refuse a Contact that the certificate does not speak for.
+    """`addresses` knows which host each peer reaches us at, `ports` has the port of each transport that is there.
 
     `random` gives that many random bytes. Tags have 64 bits of it, branches 96 (RFC 3261 section 19.3 asks for 32).
     """
 
-    advertised: str
+    addresses: Addresses
     ports: Mapping[Transport, int]
     user_agent: str
     random: Callable[[int], bytes] = field(repr=False)
     secret: bytes = field(repr=False)
-    secure: str | None = None
 
     @classmethod
     def make(
-        cls,
-        advertised: str,
-        ports: Mapping[Transport, int],
-        user_agent: str,
-        random: Callable[[int], bytes],
-        secure: str | None = None,
+        cls, addresses: Addresses, ports: Mapping[Transport, int], user_agent: str, random: Callable[[int], bytes]
     ) -> Identity:
-        """With a secret of its own for the tags of stateless answers. An IPv6 address may come without its brackets."""
-        secured = None if secure is None else _bracketed(secure)
-        return cls(_bracketed(advertised), ports, user_agent, random, random(16), secured)
+        """With a secret of its own for the tags of stateless answers."""
+        return cls(addresses, ports, user_agent, random, random(16))
 
-    def host(self, transport: Transport) -> str:
-        """The host that peers of this transport reach us at."""
-        return self.secure or self.advertised if transport == "tls" else self.advertised
+    def host(self, facing: Facing) -> str:
+        """The host that this peer reaches us at, as it stands in URIs."""
+        return _bracketed(self.addresses.host(facing))
+
+    def port(self, facing: Facing) -> int | None:
+        """The port that this peer reaches us at; None for a transport that is not there."""
+        own = self.ports.get(facing.transport)
+        return None if own is None else self.addresses.port(facing) or own
 
     def tag(self) -> str:
         """A tag for a From or a To."""
@@ -93,21 +91,22 @@ class Identity:
         """A Call-ID; it tells nothing of us."""
         return self.random(16).hex()
 
-    def via(self, transport: Transport) -> Via:
-        """A Via for a new transaction: our address on this transport, a new branch, and `rport` (RFC 3581 section 3)."""
+    def via(self, facing: Facing) -> Via:
+        """A Via for a new transaction: our address for this peer, a new branch, and `rport` (RFC 3581 section 3)."""
         params = Params((("branch", COOKIE + self.random(12).hex()), ("rport", None)))
-        return Via(transport.upper(), self.host(transport), self.ports[transport], params)
+        return Via(facing.transport.upper(), self.host(facing), self.port(facing), params)
 
-    def contact(self, user: str | None, transport: Transport, scheme: str = "sip") -> str:
+    def contact(self, user: str | None, facing: Facing, scheme: str = "sip") -> str:
         """The Contact by which a peer reaches us over this transport. `user` as it stands in a URI, escaped.
 
         `sips` is for requests that came to a sips: URI (RFC 3261 section 12.1.1), if there is TLS to reach us by.
         """
         if scheme == "sips" and "tls" in self.ports:
-            transport, params = "tls", Params()
+            facing, params = replace(facing, transport="tls"), Params()
         else:
-            scheme, params = "sip", Params() if transport == "udp" else Params((("transport", transport),))
-        return _contact(scheme, user, self.host(transport), self.ports.get(transport), params)
+            params = Params() if facing.transport == "udp" else Params((("transport", facing.transport),))
+            scheme = "sip"
+        return _contact(scheme, user, self.host(facing), self.port(facing), params)
 
     def stateless_tag(self, request: Request) -> str:
         """The To tag of an answer that is not remembered: the same for each repetition of the request (section 8.2.7)."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 from sipserver.dialog import Dialog
 from sipserver.legs import Answered, Ended, LegEvent, Offered, OfferRefused, Source
-from sipserver.locate import Transport
 from sipserver.message import MessageError, Request, Response, response_to
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
 from sipserver.transaction import ServerTransaction
 from sipserver.useragent.accepted import AcceptedInvite
+from sipserver.useragent.addresses import Facing
 from sipserver.useragent.addressing import contact_scheme, reason_header
 from sipserver.useragent.agent import Agent, Extra
 from sipserver.useragent.exchange import Errand, Exchange
@@ -30,18 +31,17 @@ UPDATE_SECONDS = 3.0
 class AgentLeg:
     """One INVITE dialog usage, without sockets and clocks. `over` means that its owner hears no more of it.
 
-    `transport` is the one our Contact names. The two kinds of leg say what a hang-up does before the call is established.
+    `facing` is whom it leads to; its transport is the one our Contact names. The two kinds of leg say what a
+    hang-up does before the call is established.
     """
 
-    def __init__(
-        self, agent: Agent, invite: Request, user: str | None, source: Source | None, transport: Transport
-    ) -> None:
+    def __init__(self, agent: Agent, invite: Request, user: str | None, source: Source | None, facing: Facing) -> None:
         self.call_id = invite.call_id
         self.invite = invite
         self.source = source
         self.over = False
         self.dialog: Dialog | None = None
-        self.transport = transport
+        self.facing = facing
         self._agent = agent
         self._user = user
         self._scheme = contact_scheme(invite)
@@ -63,7 +63,11 @@ class AgentLeg:
     @property
     def contact(self) -> str:
         """The value of our Contact."""
-        return self._agent.identity.contact(self._user, self.transport, self._scheme)
+        return self._agent.identity.contact(self._user, self.facing, self._scheme)
+
+    def _contact_for(self, facing: Facing) -> str:
+        """Our Contact in a request of ours that goes there."""
+        return self._agent.identity.contact(self._user, replace(self.facing, host=facing.host), self._scheme)
 
     # -- what the owner does ------------------------------------------------------------------------------------------
 
@@ -143,7 +147,7 @@ class AgentLeg:
             case "PRACK":
                 self._prack(transaction)
             case "OPTIONS":
-                headers = self._agent.options_headers(transaction.request, self.transport, self.able)
+                headers = self._agent.options_headers(transaction.request, self.facing, self.able)
                 self.respond(transaction, 200, headers)
             case "INFO":
                 self._info(transaction)
@@ -376,7 +380,10 @@ class AgentLeg:
 
     def errand(self, dialog: Dialog, request: Request) -> Errand:
         """How a request in the dialog goes out."""
-        return Errand(request, dialog.next_hop(), dialog.next_cseq, dialog.flow)
+        contact = self._contact_for if "contact" in request.headers else None
+        return Errand(
+            request, dialog.next_hop(), dialog.next_cseq, dialog.flow, trunk=self.facing.trunk, contact=contact
+        )
 
     def _peer_left(self, by: Literal["bye", "cancel"], request: Request) -> None:
         if self._accepted is not None:

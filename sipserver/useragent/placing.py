@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -13,6 +14,7 @@ from sipserver.message.extensions import RELIABLE
 from sipserver.message.session_expires import MIN_SE, SessionExpires
 from sipserver.protocols import Trunk, TrunkOptions
 from sipserver.registration import Account
+from sipserver.useragent.addresses import Facing
 from sipserver.useragent.exchange import Errand
 from sipserver.useragent.identity import ABLE, ACCEPT, TRANSFERABLE, Identity
 
@@ -21,25 +23,27 @@ from sipserver.useragent.identity import ABLE, ACCEPT, TRANSFERABLE, Identity
 class Placing:
     """A request that is ready to go: without Via, to `hop`, with what answers the trunk's challenges.
 
-    `user` and `transport` are those of our Contact, `domain` is the trunk's name, None where it has only an address,
-    `able` what the request tells that we do.
+    `user` is that of our Contact, `facing` whom it is for as far as that is known; `contact` writes it anew once it is known where
+    the request goes. `domain` is the trunk's name, None where it has only an address, `able` what the request tells that we do.
     """
 
     request: Request
     hop: SipUri
     user: str | None
-    transport: Transport
+    facing: Facing
     trunk: Trunk
     domain: str | None = None
     digest: DigestClient | None = None
     able: Capabilities = ABLE
+    contact: Callable[[Facing], str] | None = None
 
     def errand(self) -> Errand:
         """To be sent outside of calls: it is in nobody's ladder."""
         numbers = count(self.request.cseq.number + 1)
         return Errand(
-            self.request, self.hop, lambda: next(numbers), domain=self.domain, digest=self.digest, ladder=False
-        )
+            self.request, self.hop, lambda: next(numbers), domain=self.domain, digest=self.digest, ladder=False,
+            trunk=self.trunk, contact=self.contact,
+        )  # fmt: skip
 
 
 def placing_of(invitation: Invitation, identity: Identity) -> Placing:
@@ -48,12 +52,12 @@ def placing_of(invitation: Invitation, identity: Identity) -> Placing:
     user = escape_user(invitation.from_user)
     to = trunk_uri(trunk, escape_user(invitation.to)) if invitation.uri is None else _callable(invitation.uri)
     # A registrar knows its own domain only; a peer that knows us by our address is told that.
-    host = trunk_uri(trunk).host if trunk.mode == "registration" else identity.host(first_transport(trunk))
+    host = trunk_uri(trunk).host if trunk.mode == "registration" else identity.host(facing_of(trunk))
     from_ = NameAddr(
         uri=str(SipUri(scheme="sip", password=None, host=host, user=user)), display=invitation.display_name
     )
     headers = _headers(trunk, identity, "INVITE", from_, to, invitation.call_id)
-    headers.add("Contact", identity.contact(user, first_transport(trunk)))
+    headers.add("Contact", identity.contact(user, facing_of(trunk)))
     able = TRANSFERABLE if invitation.takes_refer else ABLE
     headers.add("Allow", able.allow)
     for name, value in extensions_of(able, trunk.options):
@@ -76,12 +80,13 @@ def options_of(trunk: Trunk, identity: Identity) -> Placing:
     """An OPTIONS to the trunk itself. Raises MessageError for what cannot be written as SIP."""
     to = trunk_uri(trunk)
     user = None if trunk.username is None else escape_user(trunk.username)
-    host = identity.host(first_transport(trunk)) if user is None else to.host
+    host = identity.host(facing_of(trunk)) if user is None else to.host
     from_ = NameAddr(uri=str(SipUri(scheme="sip", password=None, host=host, user=user)), display=None)
     headers = _headers(trunk, identity, "OPTIONS", from_, to, None)
-    headers.add("Contact", identity.contact(user, first_transport(trunk)))
+    headers.add("Contact", identity.contact(user, facing_of(trunk)))
     headers.add("Accept", ACCEPT)
-    return _placing(Request("OPTIONS", str(to), headers, b""), trunk, user)
+    placing = _placing(Request("OPTIONS", str(to), headers, b""), trunk, user)
+    return replace(placing, contact=lambda facing: identity.contact(user, facing))
 
 
 def extensions_of(able: Capabilities, options: TrunkOptions) -> list[tuple[str, str]]:
@@ -98,7 +103,7 @@ def account_of(trunk: Trunk, identity: Identity, line: str, learn: bool) -> Acco
 
     The Request-URI is the registrar without a user, the address of record has no port (RFC 3261 section 10.2).
     """
-    uri = trunk_uri(trunk)
+    uri, facing = trunk_uri(trunk), facing_of(trunk)
     return Account(
         registrar=uri,
         aor=replace(uri, user=escape_user(trunk.username or ""), port=None),
@@ -106,14 +111,14 @@ def account_of(trunk: Trunk, identity: Identity, line: str, learn: bool) -> Acco
         domain=_domain(trunk),
         route=_route(trunk),
         line=line,
-        host=identity.advertised,
-        port=identity.ports.get(first_transport(trunk)),
-        transport=first_transport(trunk),
+        host=identity.host(facing),
+        port=identity.port(facing),
+        transport=facing.transport,
         user_agent=identity.user_agent,
         call_id=identity.call_id(),
         tag=identity.tag(),
         digest=_digest(trunk),
-        learn=learn,
+        learn=learn and identity.addresses.learns(facing),
     )
 
 
@@ -144,6 +149,12 @@ def first_transport(trunk: Trunk) -> Transport:
     return "udp" if trunk.transport == "auto" else trunk.transport
 
 
+def facing_of(trunk: Trunk) -> Facing:
+    """The trunk as far as it is known before its name has been looked up."""
+    host = trunk_hop(trunk).host
+    return Facing(first_transport(trunk), host.strip("[]") if numeric(host) else None, trunk)
+
+
 def _callable(uri: str) -> str:
     """A whole URI that an INVITE may go to (RFC 3261 section 19.1.1: it carries no headers). Raises MessageError."""
     if scheme_of(uri) != "tel" and SipUri.parse(uri).headers:
@@ -152,7 +163,7 @@ def _callable(uri: str) -> str:
 
 
 def _placing(request: Request, trunk: Trunk, user: str | None) -> Placing:
-    return Placing(request, trunk_hop(trunk), user, first_transport(trunk), trunk, _domain(trunk), _digest(trunk))
+    return Placing(request, trunk_hop(trunk), user, facing_of(trunk), trunk, _domain(trunk), _digest(trunk))
 
 
 def _domain(trunk: Trunk) -> str | None:

@@ -196,7 +196,7 @@ class Reoffers:
         if exchange.request.method == "INVITE":
             if attempt.acknowledgement is None:
                 ack = ack_of(dialog, exchange.request)
-                attempt.acknowledgement = Acknowledgement(self._agent, ack, dialog)
+                attempt.acknowledgement = Acknowledgement(self._agent, ack, dialog, self._leg.facing.trunk)
             attempt.acknowledgement.send()
         if first and not self._leg.over:
             self._drop(attempt)

@@ -25,7 +25,7 @@ class ServerLeg(AgentLeg):
     def __init__(self, agent: Agent, transaction: ServerTransaction, source: Source) -> None:
         """Raises MessageError for an INVITE that no dialog can be made of."""
         invite = transaction.request
-        super().__init__(agent, invite, user_part(invite.uri), source, source.transport)
+        super().__init__(agent, invite, user_part(invite.uri), source, agent.facing(invite, source))
         flow = source if source.transport != "udp" else None
         self.dialog = Dialog.of_server(invite, agent.identity.tag(), flow)
         self._transaction = transaction

@@ -40,6 +40,7 @@ from sipserver.message import Headers, Request, Response, parse, response_to
 from sipserver.protocols import Trunk
 from sipserver.referto import ReferTo
 from sipserver.replaces import Replaces
+from sipserver.useragent.addresses import Addresses, Told
 from sipserver.useragent.client_leg import ClientLeg
 from sipserver.useragent.core import Event, Happened, Invited, Over, UserAgent
 from sipserver.useragent.finder import Question
@@ -80,7 +81,9 @@ def user_agent(
     takes_refer: Callable[[Source], bool] = lambda source: False,
 ) -> UserAgent:
     """A user agent at 192.0.2.1:5060."""
-    identity = Identity.make("192.0.2.1", {"udp": 5060, "tcp": 5060}, "Test", counting_random())
+    identity = Identity.make(
+        Addresses(lambda _peer: "192.0.2.1", Told(learn=True)), {"udp": 5060, "tcp": 5060}, "Test", counting_random()
+    )
     return UserAgent(identity, guard or Everybody(), limits=limits, is_full=is_full, takes_refer=takes_refer)
 
 

@@ -13,6 +13,7 @@ from sipserver.message import Headers, Request, response_to
 from sipserver.probes import Probes
 from sipserver.protocols import RegistrationState, Trunk, TrunkHealth
 from sipserver.registrar_client import Means, Registrations
+from sipserver.useragent.addresses import Addresses, Told
 from sipserver.useragent.exchange import Errand, Outcome
 from sipserver.useragent.identity import Identity
 from tests import virtual_time
@@ -29,7 +30,12 @@ class FakeFlows:
     """Answers requests with what `answer` says (None: never), and remembers everything. `alive`: whether the connection is there."""
 
     def __init__(self) -> None:
-        self.identity = Identity.make("192.0.2.1", {"udp": 5060, "tcp": 5060}, "Test", counting_random())
+        self.identity = Identity.make(
+            Addresses(lambda _peer: "192.0.2.1", Told(learn=True)),
+            {"udp": 5060, "tcp": 5060},
+            "Test",
+            counting_random(),
+        )
         self.requests: list[tuple[float, Request]] = []
         self.pings: list[float] = []
         self.dropped: list[Target] = []

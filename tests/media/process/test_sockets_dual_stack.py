@@ -1,0 +1,57 @@
+"""Sockets bound to `::`: RTP of both families on one pair of ports."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from media.call_media import _numeric
+from media.sockets.plain import PlainSockets
+from media.sockets.ports import PortPairs
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+pytestmark = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_packets_of_both_families_go_both_ways(port_range: tuple[int, int], family: int, host: str) -> None:
+    sockets = PlainSockets("::", PortPairs(*port_range))
+    try:
+        port = sockets.open(0)
+        with socket.socket(family, socket.SOCK_DGRAM) as peer:
+            peer.settimeout(5)
+            peer.bind((host, 0))
+            peer.sendto(b"heard", (host, port))
+            received = sockets.receive()
+            # What the description says of the peer, and what its packets show, is the same address to us.
+            described = asyncio.run(_numeric(host, "::"))
+            assert [bytes(data[:5]) for data in received.data] == [b"heard"]
+            assert received.addresses == [(described, peer.getsockname()[1])]
+            sockets.send([0], [memoryview(b"said")], received.addresses)
+            assert peer.recv(100) == b"said"
+    finally:
+        sockets.shut()
+
+
+def test_what_a_description_says_of_a_peer() -> None:
+    async def numeric(*pairs: tuple[str, str]) -> list[str]:
+        return [await _numeric(host, ours) for host, ours in pairs]
+
+    found = asyncio.run(
+        numeric(
+            ("192.0.2.1", "::"), ("2001:db8::1", "::"), ("0.0.0.0", "::"), ("::", "::"),
+            ("192.0.2.1", "2001:db8::5"), ("2001:db8::1", "192.0.2.5"), ("192.0.2.1", "0.0.0.0"), ("nobody.invalid", "::"),
+        )
+    )  # fmt: skip
+    assert found == ["::ffff:192.0.2.1", "2001:db8::1", "", "", "", "", "192.0.2.1", ""]
