@@ -1,0 +1,79 @@
+"""The message flows of the RFCs' examples, line by line, beside what really went over the wire.
+
+A flow is written as the RFC titles its messages: `INVITE Alice -> Bob`. Of its columns we see one line: ours to whoever is next
+to us, a proxy or the other telephone. `drawn` writes down a transcript in the same words. A `100 Trying` that the RFC does not
+draw is left out (it is hop by hop, and a matter of taste: RFC 3261 section 8.2.6.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sipserver.message import Request, Response, parse, reason_of
+from tests.sipserver.registration.registrations_on_a_line import OnALine
+from tests.sipserver.transcripts import Transcript, user_agent
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """One example: `us` and `next_to_us` are the RFC's names, `flow` its messages between the two, `script` the transcript."""
+
+    section: str
+    title: str
+    us: str
+    next_to_us: str
+    flow: str
+    script: str
+
+    @property
+    def lines(self) -> list[str]:
+        """The flow, a message a line."""
+        return [" ".join(line.split()) for line in self.flow.strip().splitlines()]
+
+    def drawn(self, heard: list[tuple[str, Request | Response]]) -> list[str]:
+        """What was sent (`>`) and received (`<`), in the words of the flow."""
+        ways = {">": f"{self.us} -> {self.next_to_us}", "<": f"{self.next_to_us} -> {self.us}"}
+        lines = [f"{_title(message)} {ways[direction]}" for direction, message in heard]
+        drawn_100 = any(line.startswith("100 ") for line in self.lines)
+        return [line for line in lines if drawn_100 or not line.startswith("100 ")]
+
+
+def _title(message: Request | Response) -> str:
+    if isinstance(message, Request):
+        return message.method
+    return f"{message.status} {reason_of(message.status)}"
+
+
+class Drawn(Transcript):
+    """A transcript that writes down what goes both ways."""
+
+    def __init__(self) -> None:
+        super().__init__(user_agent(takes_refer=lambda source: True))
+        self.heard: list[tuple[str, Request | Response]] = []
+
+    def _message(self, words: list[str]) -> bytes:
+        data = super()._message(words)
+        self.heard.append(("<", parse(data)))
+        return data
+
+    def _collect(self) -> None:
+        before = len(self.sent)
+        super()._collect()
+        self.heard += [(">", message) for message in self.sent[before:]]
+
+
+class DrawnLine(OnALine):
+    """The same for a registration."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[str, Request | Response]] = []
+
+    def _answer(self, status: int, values: dict[str, str]) -> None:
+        self.heard.append(("<", Response(status, reason_of(status), self.requests[-1].headers)))
+        super()._answer(status, values)
+
+    def _move(self) -> None:
+        before = len(self.requests)
+        super()._move()
+        self.heard += [(">", request) for request in self.requests[before:]]

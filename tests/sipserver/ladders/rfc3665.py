@@ -1,0 +1,540 @@
+"""RFC 3665 (basic call flows): the examples in which we can be Alice, who calls, or Bob, who is called.
+
+2.3 asks a registrar for the contacts of others and 3.6's caller has no description: neither is a thing that we do. 3.4, a proxy
+that fails, is in `test_failover.py`.
+"""
+
+from __future__ import annotations
+
+from tests.sipserver.ladders.ladders import Ladder
+
+RINGS = """
+    0.000  <  INVITE branch=a sdp
+    0.000  >  100
+    0.100  !  ring 180
+    0.100  >  180
+    """
+TAKES = (
+    RINGS
+    + """
+    2.000  !  answer
+    2.000  >  200
+    2.100  <  ACK
+    2.100  *  Answered
+    """
+)
+HANGS_UP = """
+    9.000  !  hang_up
+    9.000  >  BYE
+    9.000  *  over
+    9.100  <  200 BYE tag=peer
+    60.00  .
+    """
+IS_HUNG_UP = """
+    9.000  <  BYE cseq=2
+    9.000  >  200
+    9.000  *  Ended bye
+    9.000  *  over
+    60.00  .
+    """
+CALLS = """
+    0.000  !  invite
+    0.000  >  INVITE branch=a cseq=1
+    """
+CHALLENGED = (
+    CALLS
+    + """
+    0.010  <  407 tag=p challenge
+    0.010  >  ACK branch=a cseq=1
+    0.010  >  INVITE branch=b cseq=2
+    """
+)
+RR = "sip:ss1.atlanta.example.com;lr,sip:ss2.biloxi.example.com;lr"
+
+REGISTRATIONS = (
+    Ladder(
+        "2.1",
+        "Successful New Registration",
+        "Bob",
+        "SIP Server",
+        """
+        REGISTER Bob -> SIP Server
+        401 Unauthorized SIP Server -> Bob
+        REGISTER Bob -> SIP Server
+        200 OK SIP Server -> Bob
+        """,
+        """
+        0.0 ! register
+        0.0 > REGISTER cseq=1
+        0.1 < 401 nonce=n1
+        0.1 > REGISTER cseq=2 nonce=n1
+        0.2 < 200 expires=3600
+        0.2 = registered until=3600.2
+        """,
+    ),
+    Ladder(
+        "2.2",
+        "Update of Contact List",
+        "Bob",
+        "SIP Server",
+        """
+        REGISTER Bob -> SIP Server
+        200 OK SIP Server -> Bob
+        REGISTER Bob -> SIP Server
+        200 OK SIP Server -> Bob
+        """,
+        """
+        0.0 ! register
+        0.0 > REGISTER cseq=1
+        0.1 < 200 expires=3600
+        9.0 ! rebind host=203.0.113.7 port=6000
+        9.0 > REGISTER cseq=2
+        9.1 < 200 expires=3600
+        9.1 = registered until=3609.1
+        """,
+    ),
+    Ladder(
+        "2.4",
+        "Cancellation of Registration",
+        "Bob",
+        "SIP Server",
+        """
+        REGISTER Bob -> SIP Server
+        200 OK SIP Server -> Bob
+        REGISTER Bob -> SIP Server
+        200 OK SIP Server -> Bob
+        """,
+        """
+        0.0 ! register
+        0.0 > REGISTER cseq=1
+        0.1 < 200 expires=3600
+        9.0 ! leave
+        9.0 > REGISTER cseq=2 expires=0
+        9.1 < 200
+        """,
+    ),
+    Ladder(
+        "2.5",
+        "Unsuccessful Registration",
+        "Bob",
+        "SIP Server",
+        """
+        REGISTER Bob -> SIP Server
+        401 Unauthorized SIP Server -> Bob
+        REGISTER Bob -> SIP Server
+        401 Unauthorized SIP Server -> Bob
+        """,
+        """
+        0.0 ! register
+        0.0 > REGISTER cseq=1
+        0.1 < 401 nonce=n1
+        0.1 > REGISTER cseq=2 nonce=n1
+        0.2 < 401 nonce=n2
+        0.2 = failed error="401 Unauthorized"
+        """,
+    ),
+)
+
+SESSIONS = (
+    Ladder(
+        "3.1",
+        "Successful Session Establishment, called",
+        "Bob",
+        "Alice",
+        """
+        INVITE Alice -> Bob
+        180 Ringing Bob -> Alice
+        200 OK Bob -> Alice
+        ACK Alice -> Bob
+        BYE Bob -> Alice
+        200 OK Alice -> Bob
+        """,
+        TAKES + HANGS_UP,
+    ),
+    Ladder(
+        "3.1",
+        "Successful Session Establishment, calling",
+        "Alice",
+        "Bob",
+        """
+        INVITE Alice -> Bob
+        180 Ringing Bob -> Alice
+        200 OK Bob -> Alice
+        ACK Alice -> Bob
+        BYE Bob -> Alice
+        200 OK Alice -> Bob
+        """,
+        CALLS
+        + """
+        0.100  <  180 tag=x
+        0.100  *  Progress 180
+        2.000  <  200 tag=x sdp
+        2.000  >  ACK cseq=1 uri=sip:callee@192.0.2.9:5070
+        2.000  *  Answered sdp
+        9.000  <  BYE tag=x
+        9.000  >  200
+        9.000  *  Ended bye
+        9.000  *  over
+        60.00  .
+        """,
+    ),
+    Ladder(
+        "3.2",
+        "Session Establishment Through Two Proxies, calling",
+        "Alice",
+        "Proxy 1",
+        """
+        INVITE Alice -> Proxy 1
+        407 Proxy Authentication Required Proxy 1 -> Alice
+        ACK Alice -> Proxy 1
+        INVITE Alice -> Proxy 1
+        100 Trying Proxy 1 -> Alice
+        180 Ringing Proxy 1 -> Alice
+        200 OK Proxy 1 -> Alice
+        ACK Alice -> Proxy 1
+        BYE Proxy 1 -> Alice
+        200 OK Alice -> Proxy 1
+        """,
+        CHALLENGED
+        + f"""
+        0.020  <  100
+        0.100  <  180 tag=x rr=sip:ss2.biloxi.example.com;lr,sip:ss1.atlanta.example.com;lr
+        0.100  *  Progress 180
+        2.000  <  200 tag=x sdp rr=sip:ss2.biloxi.example.com;lr,sip:ss1.atlanta.example.com;lr
+        2.000  >  ACK cseq=2 uri=sip:callee@192.0.2.9:5070 Route="<{RR.replace(",", ">, <")}>"
+        2.000  *  Answered sdp
+        9.000  <  BYE tag=x
+        9.000  >  200
+        9.000  *  Ended bye
+        9.000  *  over
+        60.00  .
+        """,
+    ),
+    Ladder(
+        "3.2",
+        "Session Establishment Through Two Proxies, called",
+        "Bob",
+        "Proxy 2",
+        """
+        INVITE Proxy 2 -> Bob
+        100 Trying Bob -> Proxy 2
+        180 Ringing Bob -> Proxy 2
+        200 OK Bob -> Proxy 2
+        ACK Proxy 2 -> Bob
+        BYE Bob -> Proxy 2
+        200 OK Proxy 2 -> Bob
+        """,
+        f"""
+        0.000  <  INVITE branch=a sdp rr=sip:ss2.biloxi.example.com;lr,sip:ss1.atlanta.example.com;lr
+        0.000  >  100
+        0.100  !  ring 180
+        0.100  >  180 Record-Route="<sip:ss2.biloxi.example.com;lr>, <sip:ss1.atlanta.example.com;lr>"
+        2.000  !  answer
+        2.000  >  200 Record-Route="<sip:ss2.biloxi.example.com;lr>, <sip:ss1.atlanta.example.com;lr>"
+        2.100  <  ACK
+        2.100  *  Answered
+        9.000  !  hang_up
+        9.000  >  BYE uri=sip:peer@192.0.2.9:5070 Route="<{",".join(reversed(RR.split(","))).replace(",", ">, <")}>"
+        9.000  *  over
+        9.100  <  200 BYE tag=peer
+        60.00  .
+        """,
+    ),
+    Ladder(
+        "3.3",
+        "Session with Multiple Proxy Authentication",
+        "Alice",
+        "Proxy 1",
+        """
+        INVITE Alice -> Proxy 1
+        407 Proxy Authentication Required Proxy 1 -> Alice
+        ACK Alice -> Proxy 1
+        INVITE Alice -> Proxy 1
+        100 Trying Proxy 1 -> Alice
+        407 Proxy Authentication Required Proxy 1 -> Alice
+        ACK Alice -> Proxy 1
+        INVITE Alice -> Proxy 1
+        100 Trying Proxy 1 -> Alice
+        200 OK Proxy 1 -> Alice
+        ACK Alice -> Proxy 1
+        BYE Alice -> Proxy 1
+        200 OK Proxy 1 -> Alice
+        """,
+        CALLS
+        + """
+        0.010  <  407 tag=p Proxy-Authenticate='Digest realm="atlanta.example.com", nonce="n1", qop="auth"'
+        0.010  >  ACK branch=a cseq=1
+        0.010  >  INVITE branch=b cseq=2
+        0.020  <  100
+        0.030  <  407 tag=q Proxy-Authenticate='Digest realm="biloxi.example.com", nonce="n2", qop="auth"'
+        0.030  >  ACK branch=b cseq=2
+        0.030  >  INVITE branch=c cseq=3
+        0.040  <  100
+        2.000  <  200 tag=x sdp
+        2.000  >  ACK cseq=3
+        2.000  *  Answered sdp
+        9.000  !  hang_up
+        9.000  >  BYE
+        9.000  *  over
+        9.100  <  200 BYE
+        60.00  .
+        """,
+    ),
+    Ladder(
+        "3.6",
+        "Session via Redirect and Proxy Servers with SDP in ACK, called",
+        "Bob",
+        "Proxy 3",
+        """
+        INVITE Proxy 3 -> Bob
+        180 Ringing Bob -> Proxy 3
+        200 OK Bob -> Proxy 3
+        ACK Proxy 3 -> Bob
+        BYE Bob -> Proxy 3
+        200 OK Proxy 3 -> Bob
+        """,
+        """
+        0.000  <  INVITE branch=a
+        0.000  >  100
+        0.100  !  ring 180
+        0.100  >  180
+        2.000  !  answer
+        2.000  >  200 Content-Type=application/sdp
+        2.100  <  ACK sdp
+        2.100  *  Answered sdp
+        """
+        + HANGS_UP,
+    ),
+    Ladder(
+        "3.7",
+        "Session with re-INVITE (IP Address Change), the one who stays",
+        "Alice",
+        "Bob",
+        """
+        INVITE Alice -> Bob
+        180 Ringing Bob -> Alice
+        200 OK Bob -> Alice
+        ACK Alice -> Bob
+        INVITE Bob -> Alice
+        200 OK Alice -> Bob
+        ACK Bob -> Alice
+        BYE Bob -> Alice
+        200 OK Alice -> Bob
+        """,
+        CALLS
+        + """
+        0.100  <  180 tag=x
+        0.100  *  Progress 180
+        2.000  <  200 tag=x sdp
+        2.000  >  ACK cseq=1
+        2.000  *  Answered sdp
+        5.000  <  INVITE re branch=r cseq=1 tag=x sdp contact=sip:bob@192.0.2.9:6060
+        5.000  >  100
+        5.000  *  Offered sdp
+        5.000  !  accept
+        5.000  >  200 Content-Type=application/sdp
+        5.100  <  ACK cseq=1 tag=x
+        9.000  <  BYE cseq=2 tag=x
+        9.000  >  200
+        9.000  *  Ended bye
+        9.000  *  over
+        60.00  .
+        """,
+    ),
+    Ladder(
+        "3.7",
+        "Session with re-INVITE (IP Address Change), the one who moves",
+        "Bob",
+        "Alice",
+        """
+        INVITE Alice -> Bob
+        180 Ringing Bob -> Alice
+        200 OK Bob -> Alice
+        ACK Alice -> Bob
+        INVITE Bob -> Alice
+        200 OK Alice -> Bob
+        ACK Bob -> Alice
+        BYE Bob -> Alice
+        200 OK Alice -> Bob
+        """,
+        TAKES
+        + """
+        5.000  !  offer
+        5.000  >  INVITE cseq=1 Content-Type=application/sdp
+        5.100  <  200 tag=peer sdp
+        5.100  >  ACK cseq=1
+        5.100  *  OfferAnswered sdp
+        """
+        + HANGS_UP,
+    ),
+    Ladder(
+        "3.8",
+        "Unsuccessful No Answer, calling",
+        "Alice",
+        "Proxy 1",
+        """
+        INVITE Alice -> Proxy 1
+        407 Proxy Authentication Required Proxy 1 -> Alice
+        ACK Alice -> Proxy 1
+        INVITE Alice -> Proxy 1
+        100 Trying Proxy 1 -> Alice
+        180 Ringing Proxy 1 -> Alice
+        CANCEL Alice -> Proxy 1
+        200 OK Proxy 1 -> Alice
+        487 Request Terminated Proxy 1 -> Alice
+        ACK Alice -> Proxy 1
+        """,
+        CHALLENGED
+        + """
+        0.020  <  100
+        0.100  <  180 tag=x
+        0.100  *  Progress 180
+        9.000  !  hang_up
+        9.000  *  over
+        9.000  >  CANCEL branch=b cseq=2
+        9.100  <  200 CANCEL tag=x
+        9.200  <  487 tag=x
+        9.200  >  ACK branch=b cseq=2
+        90.00  .
+        """,
+    ),
+    Ladder(
+        "3.8",
+        "Unsuccessful No Answer, called",
+        "Bob",
+        "Proxy 2",
+        """
+        INVITE Proxy 2 -> Bob
+        180 Ringing Bob -> Proxy 2
+        CANCEL Proxy 2 -> Bob
+        200 OK Bob -> Proxy 2
+        487 Request Terminated Bob -> Proxy 2
+        ACK Proxy 2 -> Bob
+        """,
+        RINGS
+        + """
+        9.000  <  CANCEL branch=a to=none
+        9.000  >  200 method=CANCEL
+        9.000  >  487 method=INVITE
+        9.000  *  Ended cancel
+        9.000  *  over
+        9.100  <  ACK branch=a
+        60.00  .
+        """,
+    ),
+    Ladder(
+        "3.9",
+        "Unsuccessful Busy, calling",
+        "Alice",
+        "Proxy 1",
+        """
+        INVITE Alice -> Proxy 1
+        407 Proxy Authentication Required Proxy 1 -> Alice
+        ACK Alice -> Proxy 1
+        INVITE Alice -> Proxy 1
+        100 Trying Proxy 1 -> Alice
+        486 Busy Here Proxy 1 -> Alice
+        ACK Alice -> Proxy 1
+        """,
+        CHALLENGED
+        + """
+        0.020  <  100
+        0.100  <  486 tag=x
+        0.100  >  ACK branch=b cseq=2
+        0.100  *  Refused 486
+        0.100  *  over
+        60.00  .
+        """,
+    ),
+    Ladder(
+        "3.9",
+        "Unsuccessful Busy, called",
+        "Bob",
+        "Proxy 2",
+        """
+        INVITE Proxy 2 -> Bob
+        486 Busy Here Bob -> Proxy 2
+        ACK Proxy 2 -> Bob
+        """,
+        """
+        0.000  <  INVITE branch=a sdp
+        0.000  >  100
+        0.100  !  reject 486
+        0.100  >  486
+        0.100  *  over
+        0.200  <  ACK branch=a
+        60.00  .
+        """,
+    ),
+    Ladder(
+        "3.10",
+        "Unsuccessful No Response from User Agent",
+        "Alice",
+        "Proxy 1",
+        """
+        INVITE Alice -> Proxy 1
+        407 Proxy Authentication Required Proxy 1 -> Alice
+        ACK Alice -> Proxy 1
+        INVITE Alice -> Proxy 1
+        100 Trying Proxy 1 -> Alice
+        480 Temporarily Unavailable Proxy 1 -> Alice
+        ACK Alice -> Proxy 1
+        """,
+        CHALLENGED
+        + """
+        0.020  <  100
+        31.50  <  480 tag=x
+        31.50  >  ACK branch=b cseq=2
+        31.50  *  Refused 480
+        31.50  *  over
+        99.00  .
+        """,
+    ),
+    Ladder(
+        "3.11",
+        "Unsuccessful Temporarily Unavailable, called",
+        "Bob",
+        "Proxy 2",
+        """
+        INVITE Proxy 2 -> Bob
+        180 Ringing Bob -> Proxy 2
+        480 Temporarily Unavailable Bob -> Proxy 2
+        ACK Proxy 2 -> Bob
+        """,
+        RINGS
+        + """
+        9.000  !  reject 480
+        9.000  >  480
+        9.000  *  over
+        9.100  <  ACK branch=a
+        60.00  .
+        """,
+    ),
+    Ladder(
+        "3.11",
+        "Unsuccessful Temporarily Unavailable, calling",
+        "Alice",
+        "Proxy 1",
+        """
+        INVITE Alice -> Proxy 1
+        407 Proxy Authentication Required Proxy 1 -> Alice
+        ACK Alice -> Proxy 1
+        INVITE Alice -> Proxy 1
+        100 Trying Proxy 1 -> Alice
+        180 Ringing Proxy 1 -> Alice
+        480 Temporarily Unavailable Proxy 1 -> Alice
+        ACK Alice -> Proxy 1
+        """,
+        CHALLENGED
+        + """
+        0.020  <  100
+        0.100  <  180 tag=x
+        0.100  *  Progress 180
+        9.000  <  480 tag=x
+        9.000  >  ACK branch=b cseq=2
+        9.000  *  Refused 480
+        9.000  *  over
+        60.00  .
+        """,
+    ),
+)
