@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
+import time
+from collections.abc import Mapping
 from typing import Literal
 
 import structlog
+
+log = structlog.get_logger(__name__)
 
 _BARE = re.compile(r"[^\s\"'=\\]+")
 """Values that need no quotes."""
@@ -35,6 +40,21 @@ def configure(level: Literal["debug", "info", "warning", "error"], form: Literal
     )
 
 
+def say(event: str, **values: object) -> None:
+    """An info line by the shortest way, for the one event that comes with every SIP message: what structlog would write, for a
+    third of the time. The caller looks at the level.
+    """
+    renderer = structlog.get_config()["processors"][-1]
+    if renderer is not line and not isinstance(renderer, structlog.processors.JSONRenderer):
+        log.info(event, **values)
+        return
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now := time.time())) + f".{int(now % 1 * 1e6):06d}Z"
+    if renderer is not line:
+        sys.stderr.write(json.dumps(values | {"event": event, "level": "info", "timestamp": at}) + "\n")
+    else:
+        sys.stderr.write(f"{at} [info     ] {event:<30} {_values(values)}\n")
+
+
 def _as_it_is(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """The console renderer prints exceptions by itself."""
     return event
@@ -47,9 +67,12 @@ def line(_: object, __: str, event: structlog.typing.EventDict) -> str:
     """
     at, level, name = event.pop("timestamp", ""), event.pop("level", ""), event.pop("event", "")
     traceback = event.pop("exception", None)
-    values = " ".join([f"{key}={_plain(value)}" for key, value in event.items()])
-    text = f"{at} [{level:<9}] {_one_line(str(name)):<30} {values}"
+    text = f"{at} [{level:<9}] {_one_line(str(name)):<30} {_values(event)}"
     return text if traceback is None else f"{text}\n{traceback}"
+
+
+def _values(values: Mapping[str, object]) -> str:
+    return " ".join([f"{key}={_plain(value)}" for key, value in values.items()])
 
 
 def _plain(value: object) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sipserver.ladder import masked_uri
 from sipserver.locate import Transport
@@ -21,8 +20,7 @@ _CALL_ID = re.compile(rb"\r\n(?:call-id|i)[ \t]*:[ \t]*([^\s]{1,256})", re.IGNOR
 _CSEQ = re.compile(rb"\r\ncseq[ \t]*:[ \t]*([0-9]{1,10}[ \t]+[A-Za-z0-9.!%*_+`'~-]{1,40})", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(NamedTuple):
     """A message that came in (`<`) or went out (`>`). `at` in µs since the epoch; addresses without brackets."""
 
     at: int
@@ -38,8 +36,7 @@ class Packet:
         return (self.peer, self.local) if self.direction == "<" else (self.local, self.peer)
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+class Glance(NamedTuple):
     """What the first lines say. `method` or `status` is None; `call_id` and `cseq` are empty where they could not be found."""
 
     method: str | None

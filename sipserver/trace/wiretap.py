@@ -15,6 +15,7 @@ import structlog
 from sipserver.guard import Buckets, Refill
 from sipserver.legs import Source
 from sipserver.locate import Target, Transport
+from sipserver.logs import say
 from sipserver.trace.masking import without_credentials
 from sipserver.trace.packet import Address, Glance, Packet, glance, written
 
@@ -53,8 +54,6 @@ class Wiretap:
         self._whole = level == "debug"
         self._lines = Buckets(Refill(1, 5), Refill(5, 50))
         self._unlogged = 0
-        # Bound once: a line for each message is too many to look for its processors each time.
-        self._logger = log.bind()
 
     def received(self, data: bytes, source: Source) -> None:
         """A message came."""
@@ -84,7 +83,7 @@ class Wiretap:
         fields: dict[str, object] = {} if seen.method else {"cseq": seen.cseq}
         if self._unlogged:
             fields["unlogged"], self._unlogged = self._unlogged, 0
-        self._logger.info(
+        say(
             "sip",
             direction=direction,
             message=seen.kind,
@@ -95,7 +94,7 @@ class Wiretap:
         )
         if self._whole:
             text = without_credentials(data).decode("utf-8", "backslashreplace")
-            self._logger.debug("sip_text", direction=direction, text=text.encode("unicode_escape").decode("ascii"))
+            log.debug("sip_text", direction=direction, text=text.encode("unicode_escape").decode("ascii"))
 
 
 def _kind(seen: Glance) -> str:
