@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import zlib
-from dataclasses import replace
 from pathlib import Path
 
 from sipserver.trace.keeper import CallTrace
@@ -57,4 +56,4 @@ def _line(packet: Packet) -> str:
 def _packet(line: bytes) -> Packet:
     at, direction, transport, local, peer, data = json.loads(line)
     packet = Packet(at, direction, transport, tuple(local), tuple(peer), b"")
-    return replace(packet, data=data.encode("latin-1"))
+    return packet._replace(data=data.encode("latin-1"))
