@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 
 from control_api.operations import OPERATIONS
 from inference.script import read_script
+from sipserver.cli import app
 from sipserver.settings import Settings, load, masked
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +29,7 @@ _CODE = re.compile(r"`([^`\n]+)`")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _PATH = re.compile(rf"(?:{'|'.join(re.escape(room) for room in ROOMS)})(?:/[\w.*-]+)*/?")
+_COMMAND = re.compile(r"(?:^|[`(]|bin/)antiphon ([a-z]+)(?: ([a-z]+))?", re.MULTILINE)
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -61,6 +64,26 @@ def json_examples(page: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(body)
 
 
+def commands_named(text: str) -> Iterator[tuple[str, ...]]:
+    """Commands of ours as they are typed: `antiphon doctor`, `antiphon calls list`."""
+    for name, below in _COMMAND.findall(text):
+        yield (name, below) if below else (name,)
+
+
+def is_command(words: tuple[str, ...], command: object) -> bool:
+    """Whether these words name a command of `command`. What follows one that has none below it is an argument."""
+    below = getattr(command, "commands", None)
+    if not words or below is None:
+        return True
+    return words[0] in below and is_command(words[1:], below[words[0]])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_command_that_is_named_exists(page: Path) -> None:
+    antiphon = typer.main.get_command(app)
+    assert [words for words in commands_named(_text(page)) if not is_command(words, antiphon)] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_every_path_that_is_named_exists(page: Path) -> None:
     missing = [path for path in paths_named(_prose(page)) if not list(ROOT.glob(path.rstrip("/")))]
@@ -85,6 +108,10 @@ def test_the_checks_above_find_what_is_wrong() -> None:
         "media/engine.py",
         "Makefile",
     ]
+    assert list(commands_named("`antiphon calls list` and\nantiphon doctor -c x")) == [("calls", "list"), ("doctor",)]
+    antiphon = typer.main.get_command(app)
+    assert is_command(("calls", "list"), antiphon)
+    assert not is_command(("calls", "fly"), antiphon)
     assert anchors("# Signals, and drain\n## kill -9") == {"signals-and-drain", "kill--9"}
 
 
