@@ -17,10 +17,8 @@ def free_block(length: int, host: str = "127.0.0.1") -> int:
 
 
 def _is_free(host: str, port: int) -> bool:
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
-    ):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family, socket.SOCK_STREAM) as tcp:
         try:
             udp.bind((host, port))
             tcp.bind((host, port))

@@ -106,5 +106,6 @@ class Sipp:
 
 def _is_bound(port: int, transport: Transport) -> bool:
     """Whether somebody on this machine has the port (proc_net(5): local addresses are hexadecimal)."""
-    lines = Path(f"/proc/net/{transport}").read_text().splitlines()[1:]
+    tables = [Path(f"/proc/net/{transport}{version}") for version in ("", "6")]
+    lines = [line for table in tables if table.exists() for line in table.read_text().splitlines()[1:]]
     return any(line.split()[1].endswith(f":{port:04X}") for line in lines)

@@ -18,6 +18,7 @@ from sipserver.demo.node import DemoNode, free_port
 from sipserver.demo.phone import Phone
 from sipserver.message import Request, Response
 from tests.acceptance.house import until
+from tests.sipserver.transport.pki import Pki
 
 KAMAILIO = shutil.which("kamailio")
 pytestmark = [pytest.mark.peer, pytest.mark.skipif(KAMAILIO is None, reason="kamailio is not installed")]
@@ -39,7 +40,13 @@ AGENT = {
 }
 variants = pytest.mark.parametrize(
     ("algorithm", "transport", "through_proxy"),
-    [("MD5", "udp", False), ("MD5", "tcp", True), ("SHA-256", "udp", True), ("SHA-256", "tcp", False)],
+    [
+        ("MD5", "udp", False),
+        ("MD5", "tcp", True),
+        ("SHA-256", "udp", True),
+        ("SHA-256", "tcp", False),
+        ("SHA-256", "tls", True),
+    ],
 )
 
 
@@ -48,6 +55,7 @@ class Registrar:
     """A running Kamailio and what it wrote."""
 
     port: int
+    tls_port: int
     log: Path
 
     def bindings(self) -> list[int]:
@@ -56,21 +64,27 @@ class Registrar:
 
     def fields(self, transport: str, through_proxy: bool) -> dict[str, Any]:
         """The SIP fields of a number that registers here."""
-        place: dict[str, Any] = {"sipProxy": "127.0.0.1", "sipPort": self.port}
+        port = self.tls_port if transport == "tls" else self.port
+        place: dict[str, Any] = {"sipProxy": "127.0.0.1", "sipPort": port}
         if through_proxy:
-            place = {"sipProxy": "sip.test", "sipOutboundProxy": f"127.0.0.1:{self.port}"}
+            place = {"sipProxy": "sip.test", "sipOutboundProxy": f"127.0.0.1:{port}"}
         account = {"sipUsername": USER, "sipPassword": SECRET, "sipRegisterTransport": transport}
         return {"number": NUMBER, "sipMode": "registration", **account, **place}
 
 
 @asynccontextmanager
-async def kamailio(folder: Path, algorithm: str, caller: int, port: int | None = None) -> AsyncIterator[Registrar]:
-    """Kamailio on a free port of the loopback, ended by the id of its own process. Calls from `caller` need no password."""
+async def kamailio(
+    folder: Path, algorithm: str, site: Site, port: int | None = None, tls: int | None = None
+) -> AsyncIterator[Registrar]:
+    """Kamailio on a free port of the loopback, ended by the id of its own process. Calls from the telephone need no password."""
     assert KAMAILIO is not None
     folder.mkdir()
-    registrar = Registrar(port or free_port(), folder / "log")
+    registrar = Registrar(port or free_port(), tls or free_port(), folder / "log")
     text = TEMPLATE.read_text()
-    filled = {"PORT": registrar.port, "ALGORITHM": algorithm, "CALLER": caller, "MAXIMUM": GRANTED}
+    filled = {
+        "PORT": registrar.port, "TLS": registrar.tls_port, "KEYS": site.keys, "ALGORITHM": algorithm,
+        "CALLER": site.phone.port, "MAXIMUM": GRANTED,
+    }  # fmt: skip
     for name, value in filled.items():
         text = text.replace(f"@{name}@", str(value))
     (folder / "kamailio.cfg").write_text(text.replace('modparam("auth", "algorithm", "MD5")\n', ""))
@@ -105,6 +119,7 @@ class Site:
 
     node: DemoNode
     phone: Phone
+    keys: Path
     agent: str
     messages: list[tuple[str, Request | Response]]
 
@@ -141,13 +156,23 @@ def runner() -> Iterator[asyncio.Runner]:
 @asynccontextmanager
 async def _site(folder: Path) -> AsyncIterator[Site]:
     messages: list[tuple[str, Request | Response]] = []
-    environment = {"ANTIPHON__STT__DECODERS": "1", "ANTIPHON__MEDIA__PROCESSES": "1"}
+    pki = Pki.make(folder / "keys")
+    pki.issue("127.0.0.1", "sip.test", file="kamailio")
+    certificate, key = pki.issue("127.0.0.1", file="ours")
+    environment = {
+        "ANTIPHON__STT__DECODERS": "1",
+        "ANTIPHON__MEDIA__PROCESSES": "1",
+        "ANTIPHON__SIP__TLS_BIND": f"127.0.0.1:{free_port()}",
+        "ANTIPHON__SIP__TLS_CERTIFICATE": str(certificate),
+        "ANTIPHON__SIP__TLS_KEY": str(key),
+        "ANTIPHON__SIP__TLS_CA": str(pki.authorities),
+    }
     async with (
         Phone(tap=lambda _id, direction, message: messages.append((direction, message))) as phone,
         DemoNode(folder / "data", environment) as node,
     ):
         made = await node.post("/v1/agents", AGENT)
-        yield Site(node, phone, made["id"], messages)
+        yield Site(node, phone, pki.folder, made["id"], messages)
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +193,7 @@ def test_a_trunk_that_registers(
     runner: asyncio.Runner, site: Site, tmp_path: Path, algorithm: str, transport: str, through_proxy: bool
 ) -> None:
     async def test() -> None:
-        async with kamailio(tmp_path / "kamailio", algorithm, site.phone.port) as registrar:
+        async with kamailio(tmp_path / "kamailio", algorithm, site) as registrar:
             number = await site.number(registrar.fields(transport, through_proxy))
             assert registrar.bindings() == [1]
             await _is_rung(site, registrar, number, transport)
@@ -182,7 +207,7 @@ def test_a_trunk_that_registers(
 
 
 async def _is_rung(site: Site, registrar: Registrar, number: str, transport: str) -> None:
-    """From the network through the proxy to our Contact; over TCP the proxy records itself on both sides."""
+    """From the network through the proxy to our Contact; over TCP and TLS the proxy records itself on both sides."""
     site.messages.clear()
     call = await site.phone.ring(("127.0.0.1", registrar.port), USER, "+12025550123")
     await call.line.agent_begins(20)
@@ -190,7 +215,7 @@ async def _is_rung(site: Site, registrar: Registrar, number: str, transport: str
         message for direction, message in site.messages
         if direction == "<" and isinstance(message, Response) and message.status == 200
     )  # fmt: skip
-    assert len(answer.record_routes) == (2 if transport == "tcp" else 1)
+    assert len(answer.record_routes) == (1 if transport == "udp" else 2)
     await call.close()
     found = await until(lambda: _ended(site, "inbound"), "the inbound call has ended")
     assert (found["customerNumber"], found["phoneNumberId"]) == ("+12025550123", number)
@@ -215,7 +240,7 @@ async def _ended(site: Site, direction: str) -> dict[str, Any] | None:
 
 def test_a_wrong_password_is_told_and_not_tried_again_soon(runner: asyncio.Runner, site: Site, tmp_path: Path) -> None:
     async def test() -> None:
-        async with kamailio(tmp_path / "kamailio", "MD5", site.phone.port) as registrar:
+        async with kamailio(tmp_path / "kamailio", "MD5", site) as registrar:
             fields = {**registrar.fields("udp", False), "sipPassword": "battery staple", "agentId": site.agent}
             number = (await site.node.post("/v1/phone-numbers", fields))["id"]
             await until(lambda: site.has_status(number, "failed"), "the registration has failed")
@@ -232,11 +257,11 @@ def test_a_wrong_password_is_told_and_not_tried_again_soon(runner: asyncio.Runne
 
 def test_a_proxy_that_restarts_gets_the_registration_again(runner: asyncio.Runner, site: Site, tmp_path: Path) -> None:
     async def test() -> None:
-        async with kamailio(tmp_path / "first", "MD5", site.phone.port) as first:
+        async with kamailio(tmp_path / "first", "MD5", site) as first:
             number = await site.number(first.fields("tcp", False))
         await until(lambda: site.has_status(number, "failed"), "the lost connection is noticed", 10)
         assert (await site.registration(number))["expiresAt"] is None
-        async with kamailio(tmp_path / "second", "MD5", site.phone.port, first.port) as second:
+        async with kamailio(tmp_path / "second", "MD5", site, first.port) as second:
             await until(lambda: site.has_status(number, "registered"), "the new proxy has the registration", 30)
             assert second.bindings() == [1]
             await site.delete(number)
@@ -248,7 +273,7 @@ def test_a_server_that_stops_unregisters(runner: asyncio.Runner, site: Site, tmp
     """The last of this module: the server ends here."""
 
     async def test() -> None:
-        async with kamailio(tmp_path / "kamailio", "SHA-256", site.phone.port) as registrar:
+        async with kamailio(tmp_path / "kamailio", "SHA-256", site) as registrar:
             await site.number(registrar.fields("tcp", False))
             site.node.signal(signal.SIGTERM)
             assert await site.node.wait() == 0
