@@ -54,10 +54,15 @@ def _unheard(source: Source) -> None:
     """Nobody wants to know."""
 
 
+def _unused(source: Source) -> bool:
+    """No call needs it."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class TcpCallbacks:
     """What the user agent is told: each message, what was no message, what could not be sent, and which connection broke; the
-    answer to a ping of ours, and the end of a connection.
+    answer to a ping of ours, and the end of a connection. `in_use` says whether a call depends on one.
     """
 
     on_message: Callable[[bytes, Source], None]
@@ -66,6 +71,7 @@ class TcpCallbacks:
     on_lost: Callable[[Source], None] = _unheard
     on_pong: Callable[[Source], None] = _unheard
     on_closed: Callable[[Source], None] = _unheard
+    in_use: Callable[[Source], bool] = _unused
 
 
 class TcpTransport:
@@ -306,8 +312,9 @@ class Connection(asyncio.Protocol):
             self._alarm = self._loop.call_later(limits.ping, self._check)
             return
         left = (self._heard or 0.0) + limits.idle - self._loop.time()
-        if self._proven and left > 0:
-            self._alarm = self._loop.call_later(left, self._check)
+        if self._proven and (left > 0 or self._owner.callbacks.in_use(self.peer)):
+            # A quiet call may last longer than anything is heard: without its connection the peer might not be reached again.
+            self._alarm = self._loop.call_later(left if left > 0 else limits.idle, self._check)
         else:
             self.close()
 

@@ -141,6 +141,10 @@ class UserAgent:
         self.timers.now = now
         self.transactions.lost(flow)
 
+    def uses(self, flow: Source) -> bool:
+        """Whether a call depends on this connection."""
+        return any(leg.dialog is not None and leg.dialog.flow == flow for leg in self.legs)
+
     def unreachable(self, target: Target, now: float) -> None:
         """The network says that nobody receives there."""
         self.timers.now = now

@@ -149,6 +149,7 @@ class SipEndpoint:
             self._lost,
             partial(self._flow, "pong"),
             partial(self._flow, "closed"),
+            self._is_in_use,
         )
         if bound.udp is not None:
             self._udp = UdpTransport(loop, bound.udp, self._received, self._unreachable)
@@ -323,6 +324,9 @@ class SipEndpoint:
     def _flow(self, what: Literal["pong", "closed"], peer: Source) -> None:
         if self._on_flow is not None and self._core is not None:
             self._on_flow(what, peer)
+
+    def _is_in_use(self, peer: Source) -> bool:
+        return self._core is not None and self._core.uses(peer)
 
     def _alarm(self) -> None:
         self._timer = None

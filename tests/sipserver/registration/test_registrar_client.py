@@ -11,7 +11,7 @@ from sipserver.legs import Source
 from sipserver.locate import Target
 from sipserver.message import Headers, Request, response_to
 from sipserver.probes import Probes
-from sipserver.protocols import RegistrationState, Trunk, TrunkHealth
+from sipserver.protocols import RegistrationState, Trunk, TrunkHealth, TrunkOptions
 from sipserver.registrar_client import Means, Registrations
 from sipserver.useragent.addresses import Addresses, Told
 from sipserver.useragent.exchange import Errand, Outcome
@@ -298,3 +298,27 @@ def test_probing_can_be_switched_off() -> None:
         assert (flows.requests, probes.health("peer")) == ([], None)
 
     probe(test, seconds=0)
+
+
+def contacts(flows: FakeFlows) -> list[tuple[str, ...]]:
+    """Of each REGISTER: its Contacts without the time that they are asked for."""
+    return [tuple(contact.uri for contact in request.contacts) for _, request in flows.requests]
+
+
+def test_where_the_registrar_was_found_decides_under_which_address_we_register() -> None:
+    """A name does not tell whether it leads into our own network, nor by which transport."""
+    house = replace(ALICE, host="pbx.house", transport="auto", options=TrunkOptions(local_nets=("192.0.2.0/24",)))
+
+    async def main() -> None:
+        flows, registrations = FakeFlows(), Registrations(means())
+        flows.identity = replace(
+            flows.identity, addresses=Addresses(lambda _peer: "192.0.2.1", Told("203.0.113.7", learn=True))
+        )
+        registrations.start(flows)
+        registrations.follow((house,))
+        await asyncio.sleep(1)
+        outside, inside = "sip:ln-alice@203.0.113.7:5060", "sip:ln-alice@192.0.2.1:5060;transport=tcp"
+        assert contacts(flows) == [(outside,), (inside, outside)]
+        await registrations.stop()
+
+    virtual_time.run(main())
