@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 PEERS  := sip-tester baresip-core baresip-ffmpeg tshark ffmpeg flite kamailio kamailio-tls-modules linphone-cli iproute2
 CODE   := sipserver media inference control_api
 
-.PHONY: help setup demo test check format bench peers wheel clean
+.PHONY: help setup demo test check format bench fuzz peers wheel clean
 
 help:
 	@echo "make setup   the virtual environment in $(VENV) (again at any time)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test    every test, with the real SIP peers where this is root"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make bench   the media plane's figures"
+	@echo "make fuzz    three minutes of spoilt SIP messages against the user agent"
 	@echo "make wheel   the package, in dist/"
 	@echo "make clean   removes what these made, the environment too"
 
@@ -48,6 +49,9 @@ format: setup
 
 bench: setup
 	$(BIN)/antiphon bench media
+
+fuzz: setup
+	$(BIN)/python -m tests.sipserver.fuzz --minutes 3
 
 wheel: setup
 	$(BIN)/hatchling build --target wheel --directory dist

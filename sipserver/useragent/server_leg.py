@@ -207,6 +207,14 @@ class ServerLeg(AgentLeg):
         elif not self.over:
             self._agent.happened(self, Answered(sdp_body(ack)))
 
+    def _unacknowledged(self) -> None:
+        """64*T1 without an ACK: who hung up meanwhile has waited for it long enough, too (section 15)."""
+        if self._leaving:
+            self._accepted = None
+            self.send_bye(self._hang_up_on_ack)
+        else:
+            super()._unacknowledged()
+
     def _expired(self) -> None:
         """The caller's Expires: whoever has not answered by now does not any more (section 13.3.1)."""
         if self._undecided:

@@ -287,6 +287,35 @@ def test_a_hang_up_before_the_ack_waits_for_it() -> None:
     )
 
 
+def test_a_hang_up_before_an_ack_that_never_comes_is_a_bye_after_64_t1() -> None:
+    """RFC 3261 section 15: it waits for the ACK or until the server transaction times out, and no longer."""
+    script = Transcript()
+    script.run(
+        """
+        0.000  <  INVITE branch=a
+        0.000  >  100
+        0.000  !  answer
+        0.000  >  200
+        0.100  !  hang_up enough
+        0.100  *  over
+        0.500  >  200
+        1.500  >  200
+        3.500  >  200
+        7.500  >  200
+        11.500 >  200
+        15.500 >  200
+        19.500 >  200
+        23.500 >  200
+        27.500 >  200
+        31.500 >  200
+        32.000 >  BYE Reason="SIP;text=\\"enough\\""
+        32.100 <  200 BYE tag=peer
+        90.000 .
+        """
+    )
+    assert script.agent.idle
+
+
 def test_byes_that_cross_are_both_answered() -> None:
     script = Transcript()
     taken(script)

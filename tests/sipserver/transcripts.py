@@ -71,7 +71,7 @@ class Everybody:
 def counting_random() -> Callable[[int], bytes]:
     """Randomness for tests: never the same twice, always the same sequence."""
     numbers = count(1)
-    return lambda size: next(numbers).to_bytes(size, "big") if size > 1 else bytes([next(numbers) % 256])
+    return lambda size: (next(numbers) % 256**size).to_bytes(size, "big")
 
 
 def user_agent(
