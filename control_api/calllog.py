@@ -77,6 +77,7 @@ class StoredCallLog:
             sip_call_id=call.sip_call_id,
             customer_number=call.customer_number,
             agent_number=call.route.number,
+            context_variables=dict(call.variables),
             created_at=call.at,
         )
         await self._store.write(lambda connection: calls.insert(connection, row))

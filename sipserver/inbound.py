@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
 
 from sipserver.call import Call
+from sipserver.callerid import caller_of, caller_variables
 from sipserver.capacity import Capacity
 from sipserver.guard import Registered, nothing_registered
 from sipserver.legs import Leg
 from sipserver.live import LiveCalls
 from sipserver.media_session import MediaSession, exchange_of
-from sipserver.message import Request
+from sipserver.message import Request, escape_user
 from sipserver.message.extensions import RELIABLE, requires, supports
-from sipserver.numbers import called_numbers, caller_number, region_of
+from sipserver.numbers import called_numbers, region_of
 from sipserver.offer import NotAcceptable
 from sipserver.outcome import later
 from sipserver.party import Party, Services
-from sipserver.protocols import Agent, AgentDirectory, CallDirection, InboundCall, Route, Trunk
+from sipserver.presentation import dialled
+from sipserver.protocols import Agent, AgentDirectory, CallDirection, Fallback, InboundCall, Route, Trunk
+from sipserver.reception import Declined, Elsewhere, Taken, receive
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
+from sipserver.useragent.placing import trunk_uri
 
 logger = structlog.get_logger()
 
@@ -83,15 +87,19 @@ class Inbound:
         self._check_node()
         route = await self._route(leg)
         self._check_node()
-        agent = self._agent(route)
+        caller = caller_of(
+            leg.invite, route.trunk.options.caller_id, route.trunk.options.region or region_of(route.number)
+        )
+        route, agent = self._received(route, caller)
         must_be_reliable = _must_be_reliable(leg.invite, route.trunk)
         await self._check_offer(leg, route.trunk)
         called = InboundCall(
             call_id=self._new_id(),
             route=route,
-            customer_number=caller_number(leg.invite, region_of(route.number)),
+            customer_number=caller,
             sip_call_id=leg.call_id,
             at=self._services.clock(),
+            variables=caller_variables(leg.invite, caller, route.trunk.options.context_headers),
         )
         call = Call(_party(called, agent), self._services, leg)
         with self._live.place(call):
@@ -161,12 +169,15 @@ class Inbound:
                 return route
         return None
 
-    def _agent(self, route: Route) -> Agent:
-        if route.agent is None or not route.agent.is_active:
-            raise Rejected(480, "The number has no active agent.")
-        if self._capacity.agent_is_full(route.agent.id):
-            raise Rejected(486, "The agent has all the calls that it may have.")
-        return route.agent
+    def _received(self, route: Route, caller: str) -> tuple[Route, Agent]:
+        """Who answers, by the number's hours, its blocked callers and its fallback; the route is then that agent's."""
+        match receive(route, caller, self._services.clock(), self._capacity.agent_is_full):
+            case Taken(agent, not_ready):
+                return replace(route, agent=agent, not_ready=not_ready), agent
+            case Elsewhere(fallback):
+                raise Rejected(302, "The call goes to the number's fallback.", _contact(route.trunk, fallback))
+            case Declined(status, why):
+                raise Rejected(status, why)
 
     def _reject(self, leg: Leg, refusal: Rejected) -> None:
         retry = later(refusal.status, self._services.retry_after)
@@ -234,6 +245,12 @@ def _must_be_reliable(invite: Request, trunk: Trunk) -> bool:
     return trunk.options.reliable100 == "required" or requires(invite, RELIABLE)
 
 
+def _contact(trunk: Trunk, fallback: Fallback) -> tuple[tuple[str, str], ...]:
+    """Where the trunk finds whoever answers instead: it places that call itself, and knows what it may."""
+    number = dialled(fallback.number or "", trunk.options)
+    return (("Contact", f"<{fallback.sip_uri or trunk_uri(trunk, escape_user(number))}>"),)
+
+
 def _party(called: InboundCall, agent: Agent) -> Party:
     return Party(
         call_id=called.call_id,
@@ -241,6 +258,7 @@ def _party(called: InboundCall, agent: Agent) -> Party:
         agent=agent,
         customer_number=called.customer_number,
         agent_number=called.route.number,
+        variables=called.variables,
         not_ready=called.route.not_ready,
         trunk=called.route.trunk,
     )

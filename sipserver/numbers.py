@@ -58,8 +58,10 @@ def called_numbers(invite: Request) -> tuple[str, ...]:
     return tuple(found)
 
 
-def caller_number(invite: Request, region: str | None = None) -> str:
+def caller_number(invite: Request, region: str | None = None, *, asserted: bool = True) -> str:
     """Who calls: P-Asserted-Identity before From (RFC 3325), in E.164 where it can be read so; `anonymous`, `unknown`.
+
+    Without `asserted` From alone counts, for trunks that pass on an identity which nobody has checked.
 
     An identity that the caller withholds is not ours to show: an agent and a webhook are outside of the trust domain
     (RFC 3325 section 7).
@@ -67,7 +69,7 @@ def caller_number(invite: Request, region: str | None = None) -> str:
     claimed = _user(invite.from_.uri)
     if _is_withheld(invite, claimed):
         return ANONYMOUS
-    for user in _asserted(invite):
+    for user in _asserted(invite) if asserted else ():
         number = e164(user, region)
         if number is not None:
             return number

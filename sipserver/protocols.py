@@ -367,6 +367,7 @@ class InboundCall:
     customer_number: str
     sip_call_id: str
     at: int
+    variables: Variables = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

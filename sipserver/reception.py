@@ -5,14 +5,72 @@ Pure decisions on a `protocols.Route`. `now` is in microseconds since the epoch,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sipserver.numbers import ANONYMOUS, UNKNOWN
-from sipserver.protocols import Fallback, FallbackReason, OpeningHours, Route
+from sipserver.protocols import Agent, Fallback, FallbackReason, OpeningHours, Route
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """This agent answers; with problems in `not_ready` it only takes a message."""
+
+    agent: Agent
+    not_ready: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The caller is sent to the fallback's number or SIP URI."""
+
+    fallback: Fallback
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The call is refused. `why` is a sentence for our log."""
+
+    status: int
+    why: str
+
+
+def receive(route: Route, caller: str, now: int, is_full: Callable[[str], bool]) -> Taken | Elsewhere | Declined:
+    """What becomes of a call to this number. `is_full` says whether an agent, by its id, has all the calls that it may have."""
+    if is_blocked(caller, route.blocked):
+        return Declined(603, "The number does not take calls of this caller.")
+    if not is_open(route.opening, now):
+        closed = None if route.opening is None else route.opening.closed_agent
+        if closed is not None and route.opening is not None:
+            return _by(closed, route.opening.closed_not_ready, is_full)
+        return _instead(route, "closed", Declined(480, "The number is closed at this time."), is_full)
+    if route.agent is None or not route.agent.is_active:
+        return _instead(route, "inactive", Declined(480, "The number has no active agent."), is_full)
+    taken = _by(route.agent, route.not_ready, is_full)
+    if isinstance(taken, Declined):
+        return _instead(route, "limit", taken, is_full)
+    return _instead(route, "not_ready", taken, is_full) if route.not_ready else taken
+
+
+def _instead(
+    route: Route, reason: FallbackReason, else_: Taken | Declined, is_full: Callable[[str], bool]
+) -> Taken | Elsewhere | Declined:
+    fallback = fallback_for(route, reason)
+    if fallback is None:
+        return else_
+    return Elsewhere(fallback) if fallback.agent is None else _by(fallback.agent, fallback.not_ready, is_full)
+
+
+def _by(agent: Agent, not_ready: tuple[str, ...], is_full: Callable[[str], bool]) -> Taken | Declined:
+    if not agent.is_active:
+        return Declined(480, "The agent is not active.")
+    if is_full(agent.id):
+        return Declined(486, "The agent has all the calls that it may have.")
+    return Taken(agent, not_ready)
 
 
 def is_open(hours: OpeningHours | None, now: int) -> bool:

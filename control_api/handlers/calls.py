@@ -135,7 +135,9 @@ async def _new_call(context: Context, body: CallCreate) -> CallRow:
         agent_number=number.number,
         context_variables=body.context_variables,
         metadata=body.metadata,
-        ring_timeout_seconds=body.ring_timeout_seconds or services.ring_timeout_seconds,
+        ring_timeout_seconds=body.ring_timeout_seconds
+        or trunk.options.ring_timeout_seconds
+        or services.ring_timeout_seconds,
         created_at=now,
         scheduled_at=scheduled,
         expires_at=max(now, scheduled or now) + body.max_queue_seconds * SECOND,

@@ -14,6 +14,7 @@ from sipserver.legs import ReferProgress
 from sipserver.message import escape_user
 from sipserver.outcome import Outcome
 from sipserver.party import TransferParts
+from sipserver.presentation import dialled
 from sipserver.protocols import (
     Agent,
     Colleague,
@@ -118,7 +119,8 @@ class Transfers:
 
     def _uri(self, target: TransferTarget) -> str:
         """Whom a REFER names."""
-        return target.sip_uri or str(trunk_uri(self._trunk, escape_user(target.number or "")))
+        number = dialled(target.number or "", self._trunk.options)
+        return target.sip_uri or str(trunk_uri(self._trunk, escape_user(number)))
 
     async def _to_colleague(self, agent: Agent, target: TransferTarget, row: Row) -> None:
         """The next conversation on this call is another agent's. One who could only take a message does not get it."""

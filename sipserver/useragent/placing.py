@@ -12,6 +12,7 @@ from sipserver.locate import Transport, default_port, numeric
 from sipserver.message import Capabilities, Headers, MessageError, NameAddr, Request, SipUri, escape_user, scheme_of
 from sipserver.message.extensions import RELIABLE
 from sipserver.message.session_expires import MIN_SE, SessionExpires
+from sipserver.presentation import dialled, presented
 from sipserver.protocols import Trunk, TrunkOptions
 from sipserver.registration import Account
 from sipserver.useragent.addresses import Facing
@@ -49,14 +50,13 @@ class Placing:
 def placing_of(invitation: Invitation, identity: Identity) -> Placing:
     """The INVITE of an invitation. Raises MessageError for what cannot be written as SIP."""
     trunk = invitation.trunk
-    user = escape_user(invitation.from_user)
-    to = trunk_uri(trunk, escape_user(invitation.to)) if invitation.uri is None else _callable(invitation.uri)
+    called = escape_user(dialled(invitation.to, trunk.options))
+    to = trunk_uri(trunk, called) if invitation.uri is None else _callable(invitation.uri)
     # A registrar knows its own domain only; a peer that knows us by our address is told that.
     host = trunk_uri(trunk).host if trunk.mode == "registration" else identity.host(facing_of(trunk))
-    from_ = NameAddr(
-        uri=str(SipUri(scheme="sip", password=None, host=host, user=user)), display=invitation.display_name
-    )
-    headers = _headers(trunk, identity, "INVITE", from_, to, invitation.call_id)
+    shown = presented(invitation.from_user, invitation.display_name, trunk.options, host)
+    user = shown.user
+    headers = _headers(trunk, identity, "INVITE", shown.from_, to, invitation.call_id)
     headers.add("Contact", identity.contact(user, facing_of(trunk)))
     able = TRANSFERABLE if invitation.takes_refer else ABLE
     headers.add("Allow", able.allow)
@@ -69,7 +69,7 @@ def placing_of(invitation: Invitation, identity: Identity) -> Placing:
     if invitation.referred_by is not None:
         NameAddr.parse(invitation.referred_by)
         headers.add("Referred-By", invitation.referred_by)
-    for name, value in invitation.headers:
+    for name, value in (*shown.headers, *invitation.headers):
         headers.add(name, value)
     if invitation.sdp:
         headers.add("Content-Type", "application/sdp")
