@@ -315,7 +315,7 @@ class Call:
             return
         if event.problem is not None:
             self._problem("sip", event.problem)
-        self.end(refused(event.status, event.reason))
+        self.end(refused(event.status, event.reason, event.cause))
 
     async def _agreed(self, sdp: bytes | None) -> None:
         """The first answer is for whoever waits for it; one in a later ACK answers what we offered in a 200."""

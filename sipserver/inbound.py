@@ -9,7 +9,7 @@ from functools import partial
 
 import structlog
 
-from sipserver.call import Call
+from sipserver.call import Call, Establish
 from sipserver.callerid import caller_of, caller_variables
 from sipserver.capacity import Capacity
 from sipserver.guard import Registered, nothing_registered
@@ -20,16 +20,20 @@ from sipserver.message import Request, escape_user
 from sipserver.message.extensions import RELIABLE, requires, supports
 from sipserver.numbers import called_numbers, region_of
 from sipserver.offer import NotAcceptable
-from sipserver.outcome import later
+from sipserver.outcome import NotEstablished, later
 from sipserver.party import Party, Services
 from sipserver.presentation import dialled
-from sipserver.protocols import Agent, AgentDirectory, CallDirection, Fallback, InboundCall, Route, Trunk
-from sipserver.reception import Declined, Elsewhere, Taken, receive
+from sipserver.protocols import Agent, AgentDirectory, CallDirection, EndedReason, Fallback, InboundCall, Route, Trunk
+from sipserver.reception import Declined, Elsewhere, Taken, fallback_for, receive
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
 from sipserver.useragent.placing import trunk_uri
 
 logger = structlog.get_logger()
+
+
+_OUR_FAULT = (EndedReason.ERROR, EndedReason.AT_CAPACITY)
+"""Why a call that was taken comes to nothing by no doing of the caller's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ class Inbound:
         with self._live.place(call):
             await self._services.log.begin(called)
             timer = route.trunk.options.session_timer
-            await call.run(partial(self._establish, leg, must_be_reliable, timer))
+            await call.run(partial(self._answer, route, partial(self._establish, leg, must_be_reliable, timer), leg))
 
     async def _replace(self, leg: Leg, replaces: Replaces) -> None:
         """Whoever is on the call has handed it to somebody else, who now takes the other's place (RFC 3891 section 3).
@@ -200,6 +204,16 @@ class Inbound:
             raise Rejected(488, str(error), (error.warning,)) from None
 
     # -- the way to the answer -------------------------------------------------------------------------------------------
+
+    async def _answer(self, route: Route, establish: Establish, leg: Leg, call: Call) -> None:
+        """A caller whom we fail (no media, no room) is sent to the number's fallback, where it has one for that."""
+        try:
+            await establish(call)
+        except NotEstablished as failure:
+            fallback = fallback_for(route, "error") if failure.outcome.reason in _OUR_FAULT else None
+            if fallback is not None and fallback.agent is None:
+                leg.reject(302, headers=_contact(route.trunk, fallback))
+            raise
 
     async def _establish(self, leg: Leg, reliably: bool, session_timer: int | None, call: Call) -> None:
         """180, media, 200. Without an offer in the INVITE ours goes into the 200, and the ACK brings the answer."""

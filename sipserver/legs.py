@@ -62,12 +62,14 @@ class Agreed(LegEvent):
 class Refused(LegEvent):
     """UAC: a final answer of 3xx–6xx, or one made here: 408 for a time-out, 503 for a transport that failed. The leg is over.
 
-    `problem` is a sentence for the call's problems, where the answer asked for something that we do not do.
+    `problem` is a sentence for the call's problems, where the answer asked for something that we do not do; `cause` is that of
+    Q.850, where the telephone network told it in a Reason header (RFC 3326).
     """
 
     status: int
     reason: str
     problem: str | None = None
+    cause: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ _BY_CODE: dict[int, EndedReason] = {
     600: EndedReason.BUSY,
     604: EndedReason.INVALID_NUMBER,
     606: EndedReason.ERROR,
+    607: EndedReason.BLOCKED,
+    608: EndedReason.BLOCKED,
 }
 _BY_CLASS: dict[int, EndedReason] = {
     3: EndedReason.REJECTED,
@@ -31,6 +33,24 @@ _BY_CLASS: dict[int, EndedReason] = {
     6: EndedReason.REJECTED,
 }
 """3xx: a redirection is not followed, for the trunk would choose what we pay for. 4xx: something is wrong with what we sent."""
+_BY_CAUSE: dict[int, EndedReason] = {
+    1: EndedReason.INVALID_NUMBER,
+    17: EndedReason.BUSY,
+    18: EndedReason.NO_ANSWER,
+    19: EndedReason.NO_ANSWER,
+    20: EndedReason.NO_ANSWER,
+    21: EndedReason.REJECTED,
+    22: EndedReason.INVALID_NUMBER,
+    27: EndedReason.TRUNK_UNAVAILABLE,
+    28: EndedReason.INVALID_NUMBER,
+    34: EndedReason.TRUNK_UNAVAILABLE,
+    38: EndedReason.TRUNK_UNAVAILABLE,
+    41: EndedReason.TRUNK_UNAVAILABLE,
+    42: EndedReason.TRUNK_UNAVAILABLE,
+}
+"""What the telephone network said (ITU-T Q.850): it is nearer to the callee than the gateway that made a SIP code of it."""
+_VAGUE = frozenset({480, 500, 502, 503, 504, 603})
+"""Codes that gateways give for many causes, so that a cause beside them says more (RFC 3398 section 7.2.4.1)."""
 
 
 RETRY_AFTER = 30
@@ -58,9 +78,13 @@ class NotEstablished(Exception):
         self.outcome = outcome
 
 
-def refused(code: int, reason: str) -> Outcome:
-    """What a final answer of 3xx–6xx to our INVITE means. 408 and 503 are also made here: no answer, no transport."""
-    return Outcome(_BY_CODE.get(code) or _BY_CLASS[code // 100], code, reason)
+def refused(code: int, reason: str, cause: int | None = None) -> Outcome:
+    """What a final answer of 3xx–6xx to our INVITE means. 408 and 503 are also made here: no answer, no transport.
+
+    607 and 608 are those of a network that took the call for unwanted (RFC 8197, RFC 8688): nobody declined it.
+    """
+    told = _BY_CAUSE.get(cause) if cause is not None and code in _VAGUE else None
+    return Outcome(told or _BY_CODE.get(code) or _BY_CLASS[code // 100], code, reason)
 
 
 def status_of(reason: EndedReason, answered: bool) -> CallStatus:

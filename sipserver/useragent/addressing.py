@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from sipserver.message import MessageError, NameAddr, Request, SipUri, scheme_of
+import re
+
+from sipserver.message import MessageError, NameAddr, Request, Response, SipUri, scheme_of
 from sipserver.message.grammar import quote
+
+_Q850 = re.compile(r"Q\.850[ \t]*;(?:.*;)?[ \t]*cause[ \t]*=[ \t]*([0-9]{1,3})(?:[ \t]*;.*)?", re.IGNORECASE)
 
 
 def reason_header(reason: str) -> str:
@@ -33,3 +37,12 @@ def user_part(uri: str) -> str | None:
         return SipUri.parse(uri).user
     except MessageError:
         return None
+
+
+def q850_cause(response: Response) -> int | None:
+    """The cause that the telephone network gave (RFC 3326: `Reason: Q.850;cause=17`); None where there is none."""
+    for value in response.headers.all("Reason"):
+        match = _Q850.fullmatch(value)
+        if match is not None:
+            return int(match[1])
+    return None

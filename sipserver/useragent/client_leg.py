@@ -12,7 +12,7 @@ from sipserver.sdp import sdp_body
 from sipserver.transaction import ClientTransaction, ServerTransaction, cancel_of
 from sipserver.useragent.acknowledgement import Acknowledgement, ack_of
 from sipserver.useragent.addresses import Facing
-from sipserver.useragent.addressing import reason_header
+from sipserver.useragent.addressing import q850_cause, reason_header
 from sipserver.useragent.agent import Agent
 from sipserver.useragent.early import MAX_FORKS, Forks, Turn
 from sipserver.useragent.exchange import Errand, Exchange
@@ -117,7 +117,7 @@ class ClientLeg(AgentLeg):
     def _refused(self, response: Response) -> None:
         """A final answer that is no 2xx, and no challenge that we could answer."""
         if not self._try_again(response):
-            self._failed(response.status, response.reason)
+            self._failed(response.status, response.reason, q850_cause(response))
 
     def _unanswered(self, status: int, reason: str) -> None:
         if not self._try_again(None):
@@ -185,10 +185,10 @@ class ClientLeg(AgentLeg):
         for tag in [tag for tag in self._dialogs if tag not in self._acks]:
             self._agent.leave(self._dialogs.pop(tag).id)
 
-    def _failed(self, status: int, reason: str) -> None:
+    def _failed(self, status: int, reason: str, cause: int | None = None) -> None:
         self._decided = True
         self._leave_dialogs()
-        self._tell_end(Refused(status, reason, self._tries.problem))
+        self._tell_end(Refused(status, reason, self._tries.problem, cause))
 
     def _leave_dialogs(self) -> None:
         """An INVITE that failed leaves no early dialog (section 12.3)."""

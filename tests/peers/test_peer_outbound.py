@@ -14,6 +14,8 @@ from tests.peers.switchboard import Switchboard
 
 pytestmark = [pytest.mark.peer, needs_sipp]
 USER, PASSWORD = "trunk7", "s3cret, with spaces"
+WITH_REGISTER = ("-m", "2")
+"""To SIPp, the REGISTER that comes before the INVITE is a call of its own."""
 FAREWELL = {"start": "bye", "steps": {"bye": {"say": "Goodbye.", "end": True}}}
 
 
@@ -52,13 +54,14 @@ both = pytest.mark.parametrize("transport", ["udp", "tcp"])
 @both
 def test_a_registrars_challenge_is_answered(switchboard: Switchboard, tmp_path: Path, transport: Transport) -> None:
     """SIPp itself works out whether the answer is right, and refuses a wrong one with 403."""
-    peer = Sipp("uas_401.xml", tmp_path, transport=transport, texts={"user": USER, "password": PASSWORD})
+    texts = {"user": USER, "password": PASSWORD}
+    peer = Sipp("uas_401.xml", tmp_path, transport=transport, texts=texts, options=WITH_REGISTER)
     spoke(place(switchboard, peer, registered(peer, transport)))
 
 
 @both
 def test_a_proxys_challenge_is_answered(switchboard: Switchboard, tmp_path: Path, transport: Transport) -> None:
-    peer = Sipp("uas_407.xml", tmp_path, transport=transport)
+    peer = Sipp("uas_407.xml", tmp_path, transport=transport, options=WITH_REGISTER)
     spoke(place(switchboard, peer, registered(peer, transport)))
     answer, *_ = re.findall(r"^Proxy-Authorization: Digest (.*?)\r?$", peer.told(), re.MULTILINE)
     fields = dict(re.findall(r'(\w+)="?([^",]*)', answer))

@@ -96,8 +96,8 @@ def test_the_recording_is_that_of_the_call() -> None:
         (603, "failed", "rejected"),
         (604, "failed", "invalid_number"),
         (606, "failed", "error"),
-        (607, "failed", "rejected"),
-        (608, "failed", "rejected"),
+        (607, "failed", "blocked"),
+        (608, "failed", "blocked"),
     ],
 )
 def test_what_a_refusal_means(code: int, status: str, reason: str) -> None:
