@@ -6,6 +6,7 @@ afterwards, nobody dials the call again (ADR 6). A call that waits for a free ch
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,7 +17,7 @@ from control_api.store import calls, jobs
 from control_api.store.calls import CallRow
 from control_api.store.engine import Store
 from control_api.store.jobs import Claim
-from sipserver.protocols import CallEnd, CallStatus, Dialler, DialOrder, EndedReason
+from sipserver.protocols import CallEnd, CallStatus, Dialler, DialOrder, EndedReason, Trunk
 
 
 class DialJob:
@@ -38,16 +39,17 @@ class DialJob:
         self._node = node
         self._now = now
         self._starting = 0
+        self._on_trunk: Counter[str] = Counter()
 
     def places(self, _under_way: int) -> int:
         """How many more calls the node takes; those that are about to be dialled have no place on it yet."""
         return self._dialler.capacity() - self._starting
 
     async def dial(self, job: Claim) -> None:
-        """Begin, once, and see the call through."""
+        """Begin, once, and see the call through. While its trunk has no room the call stays in the queue."""
         self._starting += 1
         try:
-            order = await self._begin(job)
+            order = await self._in_turn(job)
         finally:
             self._starting -= 1
         if order is not None:
@@ -58,6 +60,28 @@ class DialJob:
         call = await self._store.write(lambda connection: self._take(connection, job))
         if call is not None:
             await self._log.ended(call.id, CallEnd(CallStatus.FAILED, EndedReason.EXPIRED, self._now()))
+
+    async def _in_turn(self, job: Claim) -> DialOrder | None:
+        trunk = await self._trunk(job)
+        if trunk is None:
+            return await self._begin(job)
+        seconds = self._dialler.trunk_wait(trunk, self._on_trunk[trunk.id])
+        if seconds > 0:
+            later = self._now() + round(seconds * 1_000_000)
+            await self._store.write(lambda connection: jobs.postpone(connection, job, run_at=later))
+            return None
+        self._on_trunk[trunk.id] += 1
+        try:
+            return await self._begin(job)
+        finally:
+            self._on_trunk[trunk.id] -= 1
+
+    async def _trunk(self, job: Claim) -> Trunk | None:
+        """The call's trunk, where it has limits of its own."""
+        if not self._directory.has_limits():
+            return None
+        call = await self._store.read(lambda connection: calls.get_any(connection, job.payload["callId"]))
+        return None if call is None else self._directory.trunk_of_number(call.phone_number_id)
 
     async def _begin(self, job: Claim) -> DialOrder | None:
         call = await self._store.write(lambda connection: self._take(connection, job))

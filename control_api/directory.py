@@ -145,6 +145,13 @@ class Directory:
         number = self._picture.numbers.get(phone_number_id) if phone_number_id else None
         return self._picture.trunks.get(number.trunk_id) if number and number.trunk_id else None
 
+    def has_limits(self) -> bool:
+        """Whether any trunk takes only so many calls, or only so fast."""
+        return any(
+            trunk.options.max_channels is not None or trunk.options.max_calls_per_second is not None
+            for trunk in self._picture.trunks.values()
+        )
+
     def own_numbers(self) -> frozenset[str]:
         """Every number of the installation, in E.164."""
         return frozenset(number.number for number in self._picture.numbers.values())

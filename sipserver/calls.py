@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +14,8 @@ from sipserver.live import LiveCalls
 from sipserver.outbound import Outbound
 from sipserver.outcome import Outcome
 from sipserver.party import Services
-from sipserver.protocols import AgentDirectory, CallDirection, CallStatus, DialOrder, EndedReason, TransferOrder
+from sipserver.protocols import AgentDirectory, CallDirection, CallStatus, DialOrder, EndedReason, TransferOrder, Trunk
+from sipserver.trunk_room import TrunkRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,15 @@ class Calls:
         limits: Limits,
         manners: Manners,
         registered: Registered = nothing_registered,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._endpoint = endpoint
         self._live = LiveCalls()
         self._capacity = Capacity(limits, self._live, services.log.accepting, services.media.free)
-        self._inbound = Inbound(services, directory, self._live, self._capacity, new_id, manners, registered)
+        self._room = TrunkRoom(self._live, clock)
+        self._inbound = Inbound(
+            services, directory, self._live, self._capacity, self._room, new_id, manners, registered
+        )
         self._outbound = Outbound(endpoint, services, self._live, self._capacity)
 
     async def start(self) -> None:
@@ -73,6 +79,10 @@ class Calls:
     def capacity(self) -> int:
         """How many more calls this node would take now."""
         return self._capacity.left()
+
+    def trunk_wait(self, trunk: Trunk, starting: int) -> float:
+        """Seconds until this trunk takes another call of ours."""
+        return self._room.wait(trunk, starting)
 
     def live(self) -> list[CallView]:
         """The calls that are here now, oldest first."""

@@ -27,6 +27,7 @@ from sipserver.protocols import Agent, AgentDirectory, CallDirection, EndedReaso
 from sipserver.reception import Declined, Elsewhere, Taken, fallback_for, receive
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
+from sipserver.trunk_room import TrunkRoom
 from sipserver.useragent.placing import trunk_uri
 
 logger = structlog.get_logger()
@@ -62,6 +63,7 @@ class Inbound:
         directory: AgentDirectory,
         live: LiveCalls,
         capacity: Capacity,
+        room: TrunkRoom,
         new_id: Callable[[], str],
         manners: Manners = Manners(),
         registered: Registered = nothing_registered,
@@ -70,6 +72,7 @@ class Inbound:
         self._directory = directory
         self._live = live
         self._capacity = capacity
+        self._room = room
         self._new_id = new_id
         self._manners = manners
         self._registered = registered
@@ -91,6 +94,8 @@ class Inbound:
         self._check_node()
         route = await self._route(leg)
         self._check_node()
+        if self._room.is_full(route.trunk):
+            raise Rejected(486, "All channels of the trunk are taken.")
         caller = caller_of(
             leg.invite, route.trunk.options.caller_id, route.trunk.options.region or region_of(route.number)
         )

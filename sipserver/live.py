@@ -36,6 +36,10 @@ class LiveCalls:
         """How many of them this agent has."""
         return sum(call.agents.agent.id == agent_id for call in self._calls.values())
 
+    def of_trunk(self, trunk_id: str) -> int:
+        """How many of them are on this trunk."""
+        return sum(call.party.trunk is not None and call.party.trunk.id == trunk_id for call in self._calls.values())
+
     @contextmanager
     def place(self, call: Call) -> Iterator[None]:
         """The call's place, held from the decision to take it."""

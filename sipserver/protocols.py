@@ -631,6 +631,9 @@ class Dialler(Protocol):
     def capacity(self) -> int:
         """How many more calls this node would take now; 0 when draining or full."""
 
+    def trunk_wait(self, trunk: Trunk, starting: int) -> float:
+        """Seconds until this trunk takes another call of ours, beside `starting` others; 0: now, and whoever asked has to place it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScriptProblem:

@@ -28,7 +28,7 @@ from control_api.store import keys, organizations
 from control_api.store.engine import Store
 from control_api.store.keys import KeyRow
 from inference.tts.base import Voice
-from sipserver.protocols import Agent, DialOrder, ScriptProblem, TransferOrder
+from sipserver.protocols import Agent, DialOrder, ScriptProblem, TransferOrder, Trunk
 
 START = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z"""
@@ -71,6 +71,7 @@ class Phone:
     hung_up: list[str] = field(default_factory=list)
     transferred: list[tuple[str, TransferOrder]] = field(default_factory=list)
     free: int = 10
+    trunk_waits: list[float] = field(default_factory=list)
 
     async def dial(self, order: DialOrder) -> None:
         self.live.add(order.call_id)
@@ -86,6 +87,9 @@ class Phone:
 
     def capacity(self) -> int:
         return self.free
+
+    def trunk_wait(self, trunk: Trunk, starting: int) -> float:
+        return self.trunk_waits.pop(0) if self.trunk_waits else 0.0
 
 
 @dataclass

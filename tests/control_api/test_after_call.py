@@ -276,6 +276,28 @@ def test_a_queued_call_is_dialled_once(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
+def test_a_call_stays_in_the_queue_while_its_trunk_has_no_room(tmp_path: Path) -> None:
+    """No channel is free, then the pace is too fast; neither is an attempt, and the call is still dialled once."""
+
+    async def test(i: Installation) -> None:
+        async with i.client() as client:
+            call = await add_call(client)
+            number = (await client.get(f"/v1/phone-numbers/{call['phoneNumberId']}")).json()["data"]
+            await client.patch(f"/v1/trunks/{number['trunkId']}", json={"maxChannels": 1})
+            dial = dial_job(i)
+            i.phone.trunk_waits = [2.0, 0.5]
+            for seconds in (2.0, 0.5):
+                await dial.dial(await must_claim(i, outbox.DIAL))
+                assert await claim(i, outbox.DIAL) is None
+                i.clock.at += round(seconds * SECOND)
+            assert (await client.get(f"/v1/calls/{call['id']}")).json()["data"]["status"] == "queued"
+            assert not i.phone.live
+            await dial.dial(await must_claim(i, outbox.DIAL))
+        assert i.phone.live == {call["id"]}
+
+    run(tmp_path, test)
+
+
 def test_a_call_that_waited_too_long_expires(tmp_path: Path) -> None:
     async def test(i: Installation) -> None:
         async with i.client() as client:

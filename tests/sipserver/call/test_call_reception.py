@@ -121,3 +121,9 @@ def test_a_caller_whom_we_fail_is_sent_to_the_fallback() -> None:
     assert leg.did[-1] == "reject 302"
     assert stage.log.ends
     assert next(iter(stage.log.ends.values())).reason is EndedReason.AT_CAPACITY
+
+
+def test_a_trunk_whose_channels_are_all_taken_is_busy() -> None:
+    """503 would tell the trunk that the whole node is full (DESIGN, who is known)."""
+    _, leg = rung(options=TrunkOptions(max_channels=0))
+    assert leg.did == ["reject 486"]

@@ -12,6 +12,7 @@ from sipserver.legs import Source
 from sipserver.live import LiveCalls
 from sipserver.message import Request, SipUri
 from sipserver.protocols import Route, Trunk
+from sipserver.trunk_room import TrunkRoom
 from tests.sipserver.call.fakes import AGENT, CALLEE, TRUNK, TRUNK_HOST, FakeDirectory, FakeLeg, Stage, invite, peer
 from tests.virtual_time import run
 
@@ -48,8 +49,10 @@ def called(
     capacity = Capacity(Limits(5), LiveCalls(), stage.log.accepting, stage.plane.free)
 
     async def scene() -> str:
+        live = LiveCalls()
+        room = TrunkRoom(live, lambda: 0.0)
         inbound = Inbound(
-            stage.services, stage.directory, LiveCalls(), capacity, lambda: "call-1", Manners(), registered
+            stage.services, stage.directory, live, capacity, room, lambda: "call-1", Manners(), registered
         )
         leg = FakeLeg(request, Source("udp", host, 5060))
         task = asyncio.create_task(inbound.take(leg))

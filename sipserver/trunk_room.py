@@ -1,0 +1,45 @@
+"""How many calls a trunk takes at once, and how fast after one another: what its carrier sold, not what this node can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from sipserver.protocols import Trunk
+
+CHANNEL_WAIT = 1.0
+"""Seconds until somebody who found all channels taken looks again."""
+
+
+class OnTrunks(Protocol):
+    """Whoever knows the calls that are there."""
+
+    def of_trunk(self, trunk_id: str) -> int:
+        """Those of one trunk, in and out."""
+
+
+class TrunkRoom:
+    """`clock` tells seconds that never go back. Calls in and out share the channels; the pace is that of calls that we place."""
+
+    def __init__(self, live: OnTrunks, clock: Callable[[], float]) -> None:
+        self._live = live
+        self._clock = clock
+        self._next: dict[str, float] = {}
+
+    def is_full(self, trunk: Trunk, starting: int = 0) -> bool:
+        """Whether all channels of the trunk are taken; `starting` are calls that are about to take one."""
+        most = trunk.options.max_channels
+        return most is not None and self._live.of_trunk(trunk.id) + starting >= most
+
+    def wait(self, trunk: Trunk, starting: int = 0) -> float:
+        """Seconds until a call may be placed over this trunk; 0: now, and its place in the pace is taken."""
+        if self.is_full(trunk, starting):
+            return CHANNEL_WAIT
+        pace = trunk.options.max_calls_per_second
+        if pace is None:
+            return 0.0
+        now, due = self._clock(), self._next.get(trunk.id, 0.0)
+        if due > now:
+            return due - now
+        self._next[trunk.id] = now + 1 / pace
+        return 0.0
