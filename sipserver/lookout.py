@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sipserver.guard import Policy, Registered, SourceGuard
 from sipserver.locate import Transport
+from sipserver.logs import say
 from sipserver.protocols import AgentDirectory
 from sipserver.settings import GuardSection, Settings, TraceSection, split_host_port
 from sipserver.trace.export import HepExport
@@ -54,7 +55,7 @@ class Lookout:
             stack.callback(export.close)
             sinks.append(lambda _seen, packet: export.send(packet))
         own = _Own(settings)
-        tap = Wiretap(wall, time.monotonic, own.address, guard.knows, sinks, settings.server.log_level)
+        tap = Wiretap(wall, time.monotonic, own.address, guard.knows, sinks, settings.server.log_level, say)
         return cls(guard, traces, tap, GuardedWire(guard, tap), own)
 
     def looks_at(self, endpoint: SipEndpoint) -> None:

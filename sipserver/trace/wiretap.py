@@ -15,7 +15,6 @@ import structlog
 from sipserver.guard import Buckets, Refill
 from sipserver.legs import Source
 from sipserver.locate import Target, Transport
-from sipserver.logs import say
 from sipserver.trace.masking import without_credentials
 from sipserver.trace.packet import Address, Glance, Packet, glance, written
 
@@ -32,7 +31,8 @@ _CALL_ID_SHOWN = 16
 
 class Wiretap:
     """`wall` tells µs since the epoch, `clock` seconds that never go back, `local` our address on a transport, `knows` whether a
-    host is one that we have to do with. `messages` counts by direction and kind: a method that we know, `other`, or `2xx`.
+    host is one that we have to do with, `say` writes a line of an event and its values. `messages` counts by direction and kind: a
+    method that we know, `other`, or `2xx`.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Wiretap:
         knows: Callable[[str], bool],
         sinks: Sequence[Sink] = (),
         level: Literal["debug", "info", "warning", "error"] = "info",
+        say: Callable[..., None] = log.info,
     ) -> None:
         self.messages: Counter[tuple[str, str]] = Counter()
         self._wall = wall
@@ -54,6 +55,7 @@ class Wiretap:
         self._whole = level == "debug"
         self._lines = Buckets(Refill(1, 5), Refill(5, 50))
         self._unlogged = 0
+        self._say = say
 
     def received(self, data: bytes, source: Source) -> None:
         """A message came."""
@@ -83,7 +85,7 @@ class Wiretap:
         fields: dict[str, object] = {} if seen.method else {"cseq": seen.cseq}
         if self._unlogged:
             fields["unlogged"], self._unlogged = self._unlogged, 0
-        say(
+        self._say(
             "sip",
             direction=direction,
             message=seen.kind,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -16,7 +17,7 @@ import structlog
 
 from sipserver import __version__
 from sipserver.legs import Guard, Invitation, LadderTap, Leg, Source
-from sipserver.locate import Target, Transport
+from sipserver.locate import LocateError, Target, Transport
 from sipserver.message import PING, MessageError, Request, Response
 from sipserver.protocols import Trunk
 from sipserver.transaction import Intervals, Outgoing
@@ -109,6 +110,7 @@ class SipEndpoint:
         self._tcp_limits = tcp_limits
         self._takes_refer = takes_refer
         self._resolver = resolver or Resolver(_family_of(host), clock)
+        self._credentials: Credentials | None = None
         self._core: UserAgent | None = None
         self._on_invite: OnInvite | None = None
         self._on_flow: OnFlow | None = None
@@ -137,7 +139,7 @@ class SipEndpoint:
     async def start(self, on_invite: OnInvite, is_full: Callable[[], bool] = lambda: False) -> None:
         """Bind and listen. Raises OSError."""
         loop = asyncio.get_running_loop()
-        credentials = None if self._tls_face is None else Credentials(self._tls_face.files)
+        self._credentials = credentials = None if self._tls_face is None else Credentials(self._tls_face.files)
         bound = bind(self.host, self.port, self._transports)
         self.port = bound.port
         self._on_invite = on_invite
@@ -213,20 +215,33 @@ class SipEndpoint:
         facing = facing_of(trunk)
         if facing.host is not None:
             return facing
-        found: asyncio.Future[Facing] = asyncio.get_running_loop().create_future()
+        try:
+            first, *_ = await self.targets(trunk)
+        except LocateError:
+            return facing
+        return Facing(first.transport, first.host, trunk)
+
+    async def targets(self, trunk: Trunk) -> tuple[Target, ...]:
+        """Where requests for this trunk go, best first. Raises LocateError, which says why there is no way, and MessageError."""
+        found: asyncio.Future[tuple[Target, ...]] = asyncio.get_running_loop().create_future()
 
         def located(targets: tuple[Target, ...]) -> None:
             if not found.done():
-                found.set_result(Facing(targets[0].transport, targets[0].host, trunk))
+                found.set_result(targets)
 
         def lost(status: int, reason: str) -> None:
             if not found.done():
-                found.set_result(facing)
+                found.set_exception(LocateError(reason))
 
         self._agent.timers.now = self._clock()
         self._agent.locate(trunk_hop(trunk), None, located, lost)
         self._move()
         return await found
+
+    @property
+    def tls_context(self) -> ssl.SSLContext | None:
+        """What connections of ours are made with; None where there is no TLS."""
+        return None if self._credentials is None else self._credentials.client()
 
     @property
     def identity(self) -> Identity:
