@@ -26,12 +26,13 @@ class DiallingPolicy:
     allow_own_numbers: bool = False
     max_queue: int = 1000
 
-    def check(self, to: str, caller: str, own_numbers: Container[str]) -> None:
+    def check(self, to: str, caller: str, own_numbers: Container[str], region: str | None = None) -> None:
         """Raises ApiError: 400 for what cannot be dialled, 403, naming the setting, for what may not be.
 
-        `caller` is the number that the call is placed from, E.164.
+        `caller` is the number that the call is placed from, E.164 or an extension; `region` is its trunk's, the home country
+        of an extension.
         """
-        country = country_of(caller)
+        country = country_of(caller, region)
         if phonenumbers.connects_to_emergency_number(to, country):
             raise ApiError(403, "Emergency numbers are not dialled.")
         number = _parse(to)
@@ -51,15 +52,20 @@ class DiallingPolicy:
             raise ApiError(403, f"Calls to {place} are not allowed; the setting dialling.allow_countries allows them.")
 
 
-def is_extension(to: str, caller: str) -> bool:
+def is_extension(to: str, caller: str, region: str | None = None) -> bool:
     """Whether this is a name or a short number within a PBX: neither a number of the telephone network nor a help line."""
     return _EXTENSION.fullmatch(to) is not None and not phonenumbers.connects_to_emergency_number(
-        to, country_of(caller)
+        to, country_of(caller, region)
     )
 
 
-def country_of(number: str) -> str:
-    """The ISO 3166 code of an E.164 number's country; `001` for what belongs to none, `ZZ` for what is not known."""
+def country_of(number: str, region: str | None = None) -> str:
+    """The ISO 3166 code of an E.164 number's country; `001` for what belongs to none, `ZZ` for what is not known.
+
+    An extension says nothing of its country: it is in its trunk's `region`, where that is set.
+    """
+    if region is not None and not number.startswith("+"):
+        return region
     try:
         return _country(phonenumbers.parse(number))
     except phonenumbers.NumberParseException:

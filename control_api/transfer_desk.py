@@ -16,12 +16,12 @@ class Desk:
         self._directory = directory
         self._checks = checks
 
-    def refusal(self, to: str, from_number: str, *, extension: bool = False) -> str | None:
+    def refusal(self, to: str, from_number: str, region: str | None = None, *, extension: bool = False) -> str | None:
         """Why this number must not be dialled from that one, a sentence; None when it may."""
-        if extension and is_extension(to, from_number):
+        if extension and is_extension(to, from_number, region):
             return None
         try:
-            self._policy.check(to, from_number, self._directory.own_numbers())
+            self._policy.check(to, from_number, self._directory.own_numbers(), region)
         except ApiError as error:
             return "; ".join([error.error, *(f"{detail.field} {detail.message}" for detail in error.details)])
         return None

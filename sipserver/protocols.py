@@ -561,10 +561,11 @@ class Colleague:
 class TransferDesk(Protocol):
     """Who may be called to take a caller over."""
 
-    def refusal(self, to: str, from_number: str, *, extension: bool = False) -> str | None:
+    def refusal(self, to: str, from_number: str, region: str | None = None, *, extension: bool = False) -> str | None:
         """Why this number must not be dialled from that one (the dialling policy), a sentence; None when it may.
 
-        With `extension` also a name or short number within the trunk's own PBX may be called.
+        With `extension` also a name or short number within the trunk's own PBX may be called. `region` is the trunk's, home of
+        a `from_number` that is an extension.
         """
 
     async def colleague(self, agent_id: str, organization_id: str) -> Colleague | None:

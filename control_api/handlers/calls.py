@@ -121,7 +121,7 @@ async def _new_call(context: Context, body: CallCreate) -> CallRow:
         raise not_found("phone number")
     _check_trunk(trunk)
     await _check_agent(services, organization_id, body.agent_id)
-    services.dialling.check(body.to, number.number, services.directory.own_numbers())
+    services.dialling.check(body.to, number.number, services.directory.own_numbers(), trunk.options.region)
     _check_accepting(services)
     scheduled = _scheduled(body, now)
     return CallRow(

@@ -65,5 +65,7 @@ def _target(context: Context, row: CallRow, body: CallTransfer) -> TransferTarge
             raise not_found("agent")
         return TransferTarget(colleague.name, TransferMode.AGENT, agent_id=colleague.id)
     to = body.number or ""
-    services.dialling.check(to, row.agent_number, services.directory.own_numbers())
+    trunk = services.directory.trunk_of_number(row.phone_number_id)
+    region = trunk.options.region if trunk else None
+    services.dialling.check(to, row.agent_number, services.directory.own_numbers(), region)
     return TransferTarget(to, TransferMode(body.mode or "cold"), number=to)

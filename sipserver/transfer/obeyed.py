@@ -65,7 +65,7 @@ class ObeyedRefers:
         if not allowed or parts is None or trunk is None or not trunk.options.accept_refer or self._old is not None:
             leg.decline_refer()
             return
-        why = _refusal(parts, event.to, self._caller.party.agent_number)
+        why = _refusal(parts, event.to, self._caller.party.agent_number, trunk.options.region)
         if why is not None:
             self._caller.problem(f"The peer's REFER was declined: {why}")
             leg.decline_refer()
@@ -154,9 +154,9 @@ def _agreed(exchange: OfferAnswer, sdp: bytes | None) -> int:
     return 200
 
 
-def _refusal(parts: TransferParts, to: str, from_number: str) -> str | None:
+def _refusal(parts: TransferParts, to: str, from_number: str, region: str | None) -> str | None:
     """Why this URI must not be called, by the user or number in it; None when it may. A trunk's own extensions cost nothing."""
-    return parts.desk.refusal(user_of(to) or "", from_number, extension=True)
+    return parts.desk.refusal(user_of(to) or "", from_number, region, extension=True)
 
 
 def _invitation(caller: Caller, trunk: Trunk, event: Referred, sdp: bytes) -> Invitation:

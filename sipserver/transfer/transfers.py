@@ -112,7 +112,9 @@ class Transfers:
         """The dialling policy, at this moment. A SIP URI was written by whoever may set up the agent, and is the trunk's to route."""
         if target.number is None:
             return
-        why = self._parts.desk.refusal(target.number, self._caller.party.agent_number)
+        party = self._caller.party
+        region = party.trunk.options.region if party.trunk else None
+        why = self._parts.desk.refusal(target.number, party.agent_number, region)
         if why is not None:
             self._caller.problem(f"The transfer target must not be called: {why}")
             raise NotTransferred(TransferFailure.NOT_ALLOWED)

@@ -69,6 +69,17 @@ def test_the_country_is_that_of_the_calling_number() -> None:
     assert [country_of(number) for number in (OWN, "+15551234567", "+99912345", "x")] == ["US", "US", "ZZ", "ZZ"]
 
 
+def test_an_extension_is_at_home_in_the_region_of_its_trunk() -> None:
+    policy = DiallingPolicy()
+    policy.check("+4930123456", "101", {OWN}, "DE")
+    for to, caller, region in (("+12025550123", "101", "DE"), ("110", "101", "DE"), ("+4930123456", OWN, "DE")):
+        with pytest.raises(ApiError) as refused:
+            policy.check(to, caller, {OWN}, region)
+        assert refused.value.status == 403, to
+    assert status(policy, "+4930123456", caller="101") == 403
+    assert country_of(OWN, "DE") == "US"
+
+
 @given(st.text(alphabet="+0123456789#*; a\u0661", max_size=20))
 def test_whatever_is_dialled_is_allowed_or_refused(to: str) -> None:
     assert status(DiallingPolicy(), to) in (200, 400, 403)

@@ -483,7 +483,7 @@ class FakeDesk:
     refused: dict[str, str] = field(default_factory=dict)
     colleagues: dict[str, Colleague] = field(default_factory=dict)
 
-    def refusal(self, to: str, from_number: str, *, extension: bool = False) -> str | None:
+    def refusal(self, to: str, from_number: str, region: str | None = None, *, extension: bool = False) -> str | None:
         return self.refused.get(to)
 
     async def colleague(self, agent_id: str, organization_id: str) -> Colleague | None:
