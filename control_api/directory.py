@@ -145,6 +145,10 @@ class Directory:
         number = self._picture.numbers.get(phone_number_id) if phone_number_id else None
         return self._picture.trunks.get(number.trunk_id) if number and number.trunk_id else None
 
+    def trunk(self, trunk_id: str) -> Trunk | None:
+        """A trunk with its secrets."""
+        return self._picture.trunks.get(trunk_id)
+
     def has_limits(self) -> bool:
         """Whether any trunk takes only so many calls, or only so fast."""
         return any(

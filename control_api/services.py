@@ -15,7 +15,7 @@ from control_api.signing import LinkSigner
 from control_api.store.engine import Store
 from control_api.tracing import CallTraces
 from inference.tts.base import Voice
-from sipserver.protocols import AgentChecks, Dialler, TrunkStates
+from sipserver.protocols import AgentChecks, Dialler, TrunkStates, TrunkTester
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -70,6 +70,8 @@ class Services:
     link_days: int = 30
     metrics: Metrics | None = None
     trunk_states: TrunkStates | None = None
+    trunk_tester: TrunkTester | None = None
+    trunks_in_test: set[str] = field(default_factory=set)
     traces: CallTraces | None = None
 
     def link_until(self, ended_at: int, retention_days: int | None) -> int:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from sipserver import __version__
-from sipserver.commands import bench, calls, keys, trace
+from sipserver.commands import bench, calls, keys, trace, trunk
 from sipserver.commands.common import ConfigFile, DataDir, data_folder, settings_of
 
 app = typer.Typer(
@@ -94,6 +94,7 @@ def demo(
 
 app.command()(calls.call)
 app.add_typer(calls.app, name="calls")
+app.add_typer(trunk.app, name="trunk")
 app.command()(trace.trace)
 app.add_typer(keys.app, name="keys")
 

@@ -355,6 +355,23 @@ class TrunkStates(Protocol):
         """None where we do not probe."""
 
 
+@dataclass(frozen=True, slots=True)
+class CheckStep:
+    """One thing that was tried of a trunk: `dns`, `tls`, `register`, `options`, `codecs`. `ms`: how long it took."""
+
+    name: Literal["dns", "tls", "register", "options", "codecs"]
+    ok: bool
+    ms: float
+    detail: str
+
+
+class TrunkTester(Protocol):
+    """Tries a trunk out."""
+
+    async def check(self, trunk: Trunk) -> Sequence[CheckStep]:
+        """What was tried, in order; nothing that can be done after a step that failed is left out. Some seconds for each."""
+
+
 # -- what is kept of a call ---------------------------------------------------------------------------------------------
 
 

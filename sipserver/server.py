@@ -63,6 +63,7 @@ from sipserver.media_hosts import MediaHosts
 from sipserver.settings import Settings, split_host_port
 from sipserver.transport.credentials import TlsFiles
 from sipserver.transport.own_address import OwnAddress
+from sipserver.trunk_check import TrunkCheck
 from sipserver.trunks import Trunks
 from sipserver.useragent import SipEndpoint, TlsFace
 from sipserver.useragent.identity import Limits as SipLimits
@@ -288,6 +289,7 @@ def _services(base: Base, phone: Telephony, policy: EgressPolicy, public_url: st
         ring_timeout_seconds=settings.sip.ring_timeout_seconds,
         link_days=settings.recording.url_days,
         trunk_states=phone.trunks,
+        trunk_tester=TrunkCheck(phone.endpoint, phone.trunks),
         traces=phone.lookout.traces,
     )
 

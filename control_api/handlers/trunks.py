@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control_api.context import Context, Page
-from control_api.errors import conflict, from_validation, not_found
+from control_api.errors import ApiError, conflict, from_validation, not_found
 from control_api.models.base import PageQuery
 from control_api.models.trunk import OPTIONS, Trunk, TrunkCreate, TrunkOptions, TrunkUpdate
+from control_api.models.trunk_check import Step, TrunkTest
 from control_api.store import agents, trunks
 from control_api.store.trunks import TrunkRow
 from control_api.trunk_fields import FIELDS, changed, trunk_from
@@ -74,6 +75,24 @@ async def update_trunk(context: Context, body: TrunkUpdate, trunk_id: str) -> Tr
     trunk = await services.store.write(write)
     await services.directory.refresh()
     return trunk
+
+
+async def test_trunk(context: Context, trunk_id: str) -> TrunkTest:
+    """One test of a trunk at a time: it sends requests, and whoever asks twice would only be banned."""
+    services = context.services
+    await services.store.read(lambda connection: find_trunk(connection, context, trunk_id))
+    trunk, running = services.directory.trunk(trunk_id), services.trunks_in_test
+    if trunk is None or services.trunk_tester is None:
+        raise ApiError(503, "Trunks cannot be tested now.")
+    if trunk_id in running:
+        raise conflict("This trunk is being tested.")
+    running.add(trunk_id)
+    try:
+        steps = await services.trunk_tester.check(trunk)
+    finally:
+        running.discard(trunk_id)
+    found = [Step(name=step.name, ok=step.ok, ms=step.ms, detail=step.detail) for step in steps]
+    return TrunkTest(ok=all(step.ok for step in found), steps=found)
 
 
 async def delete_trunk(context: Context, trunk_id: str) -> None:

@@ -35,6 +35,10 @@ class Client:
         """The answer's body, empty where there is none."""
         return self._body("POST", path, json={} if body is None else body)
 
+    def delete(self, path: str) -> None:
+        """Nothing comes back."""
+        self._body("DELETE", path)
+
     def raw(self, path: str, **query: Any) -> bytes:
         """An answer that is no JSON."""
         with self._guarded():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from control_api.models.trunk import OPTIONS
-from sipserver.protocols import RegistrationState, TrunkHealth, TrunkOptions
+from sipserver.protocols import CheckStep, RegistrationState, Trunk, TrunkHealth, TrunkOptions
 from tests.control_api.installation import OTHER_ORGANIZATION, START, Installation, add_agent, add_number, run
 
 REGISTRATION = {
@@ -241,3 +243,45 @@ def test_how_a_trunk_is_doing(tmp_path: Path) -> None:
         assert registered["registration"]["status"] == "registered"
 
     run(tmp_path, test, trunk_states=States())
+
+
+class Checker:
+    """Finds what it is told to find."""
+
+    def __init__(self, *steps: CheckStep) -> None:
+        self.steps = steps
+        self.begun = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def check(self, trunk: Trunk) -> tuple[CheckStep, ...]:
+        self.begun.set()
+        await self.go_on.wait()
+        return self.steps
+
+
+def test_a_trunk_is_tried_out_once_at_a_time(tmp_path: Path) -> None:
+    async def test(i: Installation) -> None:
+        tester = Checker(
+            CheckStep("dns", True, 1.5, "192.0.2.1:5060/udp"), CheckStep("options", False, 9.0, "No answer came.")
+        )
+        i.services = replace(i.services, trunk_tester=tester)
+        async with i.client() as client, i.client("read") as reader, i.client("other") as other:
+            made = await client.post("/v1/trunks", json={"sipMode": "ip_allowlist", "sipIp": "192.0.2.1"})
+            path = f"/v1/trunks/{made.json()['data']['id']}/test"
+            first = asyncio.create_task(client.post(path))
+            await tester.begun.wait()
+            assert (await client.post(path)).status_code == 409
+            assert (await reader.post(path)).status_code == 403
+            assert (await other.post(path)).status_code == 404
+            tester.go_on.set()
+            found = (await first).json()["data"]
+            assert (await client.post(path)).status_code == 200
+        assert found == {
+            "ok": False,
+            "steps": [
+                {"name": "dns", "ok": True, "ms": 1.5, "detail": "192.0.2.1:5060/udp"},
+                {"name": "options", "ok": False, "ms": 9.0, "detail": "No answer came."},
+            ],
+        }
+
+    run(tmp_path, test)

@@ -140,6 +140,20 @@ def test_a_call_is_watched_listed_shown_and_ended(office: Office) -> None:
     assert office.command("calls", "list", "--status", "queued").stdout == ""
 
 
+def test_a_trunk_is_made_tried_listed_and_deleted(office: Office) -> None:
+    """The telephone answers OPTIONS; at this address nobody does: the step that failed is told."""
+    made = office.command("trunk", "create", "sipMode=ip_allowlist", "sipIp=127.0.0.7", f"sipPort={office.phone.port}")
+    trunk = made.stdout.strip()
+    assert json.loads(office.command("trunk", "show", trunk).stdout)["sipPort"] == office.phone.port
+    assert trunk in office.command("trunk", "list").stdout
+    tried = office.command("trunk", "test", trunk)
+    assert (tried.exit_code, tried.stdout.splitlines()[0].split()[:2]) == (1, ["dns", "ok"])
+    assert "options   FAILED" in tried.stdout
+    assert office.command("trunk", "delete", trunk).exit_code == 0
+    refused = office.command("trunk", "show", trunk)
+    assert (refused.exit_code, refused.stderr) == (1, "antiphon: 404: There is no trunk with this id.\n")
+
+
 def test_all_messages_are_followed_and_a_call_s_are_read_after_it(office: Office, tmp_path: Path) -> None:
     live, later = tmp_path / "live.pcap", tmp_path / "later.pcap"
 
