@@ -160,7 +160,7 @@ def test_all_messages_are_followed_and_a_call_s_are_read_after_it(office: Office
     async def played() -> tuple[str, str]:
         following = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "sipserver", "trace", "--follow", "--pcap", str(live),
-            stdout=asyncio.subprocess.PIPE, env={**os.environ, **office.environment},
+            stdout=asyncio.subprocess.PIPE, env={**os.environ, **office.environment}, preexec_fn=_heeds_interrupts,
         )  # fmt: skip
         await _until(lambda: live.exists())
         call = await office.phone.ring(office.node.sip, DESK, CALLER)
@@ -186,6 +186,11 @@ def test_all_messages_are_followed_and_a_call_s_are_read_after_it(office: Office
     assert office.command("trace", call_id, "--pcap", str(later)).exit_code == 0
     assert later.read_bytes().count(b"BYE sip:") == 1
     assert sentence(office.command("trace")) == "give either the id of a call, or --follow"
+
+
+def _heeds_interrupts() -> None:
+    """Whoever runs the tests in the background has it ignore them, and what it starts inherits that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 async def _until(condition: Callable[[], bool]) -> None:
