@@ -43,7 +43,7 @@ class Wiretap:
         knows: Callable[[str], bool],
         sinks: Sequence[Sink] = (),
         level: Literal["debug", "info", "warning", "error"] = "info",
-        say: Callable[..., None] = log.info,
+        say: Callable[..., None] | None = None,
     ) -> None:
         self.messages: Counter[tuple[str, str]] = Counter()
         self._wall = wall
@@ -55,7 +55,7 @@ class Wiretap:
         self._whole = level == "debug"
         self._lines = Buckets(Refill(1, 5), Refill(5, 50))
         self._unlogged = 0
-        self._say = say
+        self._say = say or _say
 
     def received(self, data: bytes, source: Source) -> None:
         """A message came."""
@@ -97,6 +97,10 @@ class Wiretap:
         if self._whole:
             text = without_credentials(data).decode("utf-8", "backslashreplace")
             log.debug("sip_text", direction=direction, text=text.encode("unicode_escape").decode("ascii"))
+
+
+def _say(event: str, **values: object) -> None:
+    log.info(event, **values)
 
 
 def _kind(seen: Glance) -> str:
