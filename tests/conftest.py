@@ -15,8 +15,9 @@ TESTS = Path(__file__).parent
 REAL_TIME = frozenset({"acceptance", "peers", "test_demo.py"})
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Each test gets its group; without `-n` nothing comes of it."""
+    """Each test gets its group, before xdist looks for it; without `-n` nothing comes of it."""
     for item in items:
         parts = item.path.relative_to(TESTS).parts
         item.add_marker(pytest.mark.xdist_group("real time" if parts[0] in REAL_TIME else "/".join(parts)))
