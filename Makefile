@@ -35,7 +35,7 @@ peers:
 	@sh docker/peers.sh $(PEERS)
 
 test: setup peers
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .
