@@ -96,9 +96,9 @@ class Inbound:
         self._check_node()
         if self._room.is_full(route.trunk):
             raise Rejected(486, "All channels of the trunk are taken.")
-        caller = caller_of(
-            leg.invite, route.trunk.options.caller_id, route.trunk.options.region or region_of(route.number)
-        )
+        options = route.trunk.options
+        region = options.region or region_of(route.number)
+        caller = caller_of(leg.invite, options.caller_id, region)
         route, agent = self._received(route, caller)
         must_be_reliable = _must_be_reliable(leg.invite, route.trunk)
         await self._check_offer(leg, route.trunk)
@@ -108,7 +108,7 @@ class Inbound:
             customer_number=caller,
             sip_call_id=leg.call_id,
             at=self._services.clock(),
-            variables=caller_variables(leg.invite, caller, route.trunk.options.context_headers),
+            variables=caller_variables(leg.invite, caller, options.caller_id, region, options.context_headers),
         )
         call = Call(_party(called, agent), self._services, leg)
         with self._live.place(call):

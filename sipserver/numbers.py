@@ -69,13 +69,17 @@ def caller_number(invite: Request, region: str | None = None, *, asserted: bool 
     claimed = _user(invite.from_.uri)
     if _is_withheld(invite, claimed):
         return ANONYMOUS
-    for user in _asserted(invite) if asserted else ():
-        number = e164(user, region)
-        if number is not None:
-            return number
+    address = asserted_identity(invite, region) if asserted else None
+    if address is not None:
+        return e164(_user(address.uri) or "", region) or UNKNOWN
     if not claimed:
         return UNKNOWN
     return e164(claimed, region) or claimed
+
+
+def asserted_identity(invite: Request, region: str | None = None) -> NameAddr | None:
+    """The first P-Asserted-Identity with a number that can be read as E.164; there may be a SIP and a tel URI (RFC 3325 section 9.1)."""
+    return next((address for address in _asserted(invite) if e164(_user(address.uri) or "", region)), None)
 
 
 def masked(number: str) -> str:
@@ -124,14 +128,12 @@ def _is_withheld(invite: Request, claimed: str | None) -> bool:
     return anonymous or bool(privacy & _WITHHELD)
 
 
-def _asserted(invite: Request) -> Iterator[str]:
+def _asserted(invite: Request) -> Iterator[NameAddr]:
     for value in invite.headers.all("P-Asserted-Identity"):
         try:
-            user = user_of(NameAddr.parse(value).uri)
+            yield NameAddr.parse(value)
         except MessageError:
             continue
-        if user:
-            yield user
 
 
 def _user(uri: str) -> str | None:

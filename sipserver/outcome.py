@@ -19,7 +19,7 @@ _BY_CODE: dict[int, EndedReason] = {
     484: EndedReason.INVALID_NUMBER,
     485: EndedReason.INVALID_NUMBER,
     486: EndedReason.BUSY,
-    487: EndedReason.CANCELED,
+    487: EndedReason.NO_ANSWER,
     600: EndedReason.BUSY,
     604: EndedReason.INVALID_NUMBER,
     606: EndedReason.ERROR,
@@ -49,6 +49,8 @@ _BY_CAUSE: dict[int, EndedReason] = {
     42: EndedReason.TRUNK_UNAVAILABLE,
 }
 """What the telephone network said (ITU-T Q.850): it is nearer to the callee than the gateway that made a SIP code of it."""
+_NETWORK_BLOCKED = "network blocked"
+"""The reason phrase by which a 603 is the network's and not the callee's (ATIS-1000099, "603+"); its Q.850 cause is 21 all the same."""
 _VAGUE = frozenset({480, 500, 502, 503, 504, 603})
 """Codes that gateways give for many causes, so that a cause beside them says more (RFC 3398 section 7.2.4.1)."""
 
@@ -81,8 +83,11 @@ class NotEstablished(Exception):
 def refused(code: int, reason: str, cause: int | None = None) -> Outcome:
     """What a final answer of 3xx–6xx to our INVITE means. 408 and 503 are also made here: no answer, no transport.
 
-    607 and 608 are those of a network that took the call for unwanted (RFC 8197, RFC 8688): nobody declined it.
+    607 and 608 are those of a network that took the call for unwanted (RFC 8197, RFC 8688), and so is a 603 that says so: nobody
+    declined it. 487 without a CANCEL of ours is a ringing that somebody else gave up; ours has ended the call before.
     """
+    if code == 603 and reason.strip().lower() == _NETWORK_BLOCKED:
+        return Outcome(EndedReason.BLOCKED, code, reason)
     told = _BY_CAUSE.get(cause) if cause is not None and code in _VAGUE else None
     return Outcome(told or _BY_CODE.get(code) or _BY_CLASS[code // 100], code, reason)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import phonenumbers
 
 from sipserver.message import NameAddr, SipUri, escape_user
+from sipserver.numbers import ANONYMOUS
 from sipserver.protocols import TrunkOptions
 
 ANONYMOUS_URI = "sip:anonymous@anonymous.invalid"
@@ -27,7 +28,8 @@ def dialled(number: str, options: TrunkOptions) -> str:
     """A number of ours in the trunk's form.
 
     `e164` and `raw`: as it is. `national`: the digits that are dialled in the trunk's region, with the international prefix for other
-    countries. What is no number in E.164 stays as it is.
+    countries. What is no number in E.164 stays as it is, and so does a number abroad of a region with several international
+    prefixes, one for each carrier: without its plus it would be another number at home.
     """
     if options.number_format != "national" or options.region is None or not number.startswith("+"):
         return number
@@ -39,6 +41,8 @@ def dialled(number: str, options: TrunkOptions) -> str:
         text = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
     else:
         text = phonenumbers.format_out_of_country_calling_number(parsed, options.region)
+    if text.startswith("+"):
+        return number
     return "".join(character for character in text if character.isdigit() or character in "*#") or number
 
 
@@ -46,15 +50,17 @@ def presented(number: str, display: str | None, options: TrunkOptions, host: str
     """How a call from `number` presents itself over this trunk; `host` is that of our identities there.
 
     Where `from_user` stands in From, the number goes into the header that `identity` names (RFC 3325, RFC 5806). With `privacy` From is
-    anonymous and `Privacy: id` asks the network to keep the asserted identity to itself (RFC 3323, RFC 3325 section 9.3).
+    anonymous and `Privacy: id` asks the network to keep the asserted identity to itself (RFC 3323, RFC 3325 section 9.3); that is
+    not asked of the Contact, so the number does not stand there either.
     """
     shown = escape_user(dialled(number, options))
     user = shown if options.from_user is None else escape_user(options.from_user)
     from_ = NameAddr(ANONYMOUS_NAME, ANONYMOUS_URI) if options.privacy else NameAddr(display, _uri(user, host))
+    contact = ANONYMOUS if options.privacy and options.from_user is None else user
     headers = list(_identity(_uri(shown, host), display, options))
     if options.privacy:
         headers.append(("Privacy", "id"))
-    return Presentation(from_, user, (*headers, *options.headers))
+    return Presentation(from_, contact, (*headers, *options.headers))
 
 
 def _identity(uri: str, display: str | None, options: TrunkOptions) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from control_api.dialling import DiallingPolicy
 from control_api.store import calls, jobs, transcripts
 from control_api.store.tables import jobs as jobs_table
-from sipserver.protocols import CallEnd, CallStatus, ConversationEnd, EndedReason, Problem, Utterance
+from sipserver.protocols import CallEnd, CallStatus, ConversationEnd, EndedReason, InboundCall, Problem, Utterance
 from tests.control_api.installation import START, Installation, add_agent, add_call, add_number, run
 
 SECOND = 1_000_000
@@ -25,6 +25,22 @@ async def jobs_of(made: Installation, call_id: str) -> list[tuple[str, str]]:
         return [(row.kind, row.state) for row in rows if row.payload["callId"] == call_id]
 
     return await made.store.read(read)
+
+
+def test_what_an_inbound_caller_told_is_shown_as_context_variables(tmp_path: Path) -> None:
+    told = {"caller_id_raw": "sip:+12025550199@x", "caller_name": "Ada L", "user_to_user": "order 7"}
+
+    async def test(made: Installation) -> None:
+        async with made.client() as client:
+            number = await add_number(client, agentId=(await add_agent(client))["id"])
+            route = await made.directory.route(number["number"], made.directory.trunks_of("192.0.2.10"))
+            assert route is not None
+            await made.log.begin(InboundCall(UNKNOWN, route, "+12025550199", "sip-1", START, told))
+            call = (await client.get(f"/v1/calls/{UNKNOWN}")).json()["data"]
+        assert (call["direction"], call["customerNumber"]) == ("inbound", "+12025550199")
+        assert call["contextVariables"] == told
+
+    run(tmp_path, test)
 
 
 def test_a_call_is_queued_with_every_field(tmp_path: Path) -> None:

@@ -48,6 +48,29 @@ def test_a_pbx_with_a_late_offer_and_a_fax(switchboard: Switchboard, tmp_path: P
     assert [item["content"] for item in ended["transcript"]] == [THANKS]
 
 
+def test_what_the_trunk_tells_of_a_caller_is_shown_and_said(switchboard: Switchboard, tmp_path: Path) -> None:
+    """A carrier with two asserted identities, a verdict, User-to-User in hex and a header of its own that the trunk lets through."""
+    named = {"start": "bye", "steps": {"bye": {"say": "Goodbye {{user_to_user}}, and thank you.", "end": True}}}
+    trunk = {"sipMode": "ip_allowlist", "sipIp": "127.0.0.1", "contextHeaders": ["User-to-User", "X-Customer-Id"]}
+
+    async def call() -> dict[str, Any]:
+        made = await switchboard.node.post("/v1/trunks", trunk)
+        line = await switchboard.line(named, {"sipMode": "ip_allowlist", "trunkId": made["id"]})
+        await Sipp("uac_is_told_of.xml", tmp_path, switchboard.sip, line.number).run()
+        return await switchboard.finished(line)
+
+    ended = switchboard.run(call())
+    assert ended["customerNumber"] == "+12025550177"
+    assert ended["contextVariables"] == {
+        "caller_id_raw": "sip:+12025550177@carrier.example;verstat=TN-Validation-Passed-A",
+        "caller_name": "Ada L",
+        "caller_verstat": "TN-Validation-Passed-A",
+        "user_to_user": "Ada",
+        "x_customer_id": "4711",
+    }
+    assert [item["content"] for item in ended["transcript"]] == ["Goodbye Ada, and thank you."]
+
+
 def test_a_notice_of_waiting_messages_after_a_register(switchboard: Switchboard, tmp_path: Path) -> None:
     async def tell() -> None:
         line = await switchboard.line(FAREWELL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -14,8 +15,13 @@ from tests.sipserver.call.fakes import invite
 PAI = 'P-Asserted-Identity: "Ada L" <sip:+12025550199@carrier.example;verstat=TN-Validation-Passed-A>'
 
 
-def variables(*headers: str, allowed: Sequence[str] = (), caller: str = "+12025550199") -> dict[str, str]:
-    return caller_variables(invite(None, headers=headers), caller, allowed)
+def variables(
+    *headers: str,
+    allowed: Sequence[str] = (),
+    caller: str = "+12025550199",
+    policy: Literal["pai", "from"] = "pai",
+) -> dict[str, str]:
+    return caller_variables(invite(None, headers=headers), caller, policy, None, allowed)
 
 
 def test_the_asserted_identity_counts_unless_the_trunk_is_told_otherwise() -> None:
@@ -49,6 +55,31 @@ def test_what_else_is_told_of_the_caller() -> None:
     }
 
 
+def test_a_trunk_whose_asserted_identities_do_not_count_gives_nothing_of_them() -> None:
+    """The verdict on a number that nobody has checked is nobody's verdict."""
+    told = variables(PAI, policy="from")
+    assert told == {"caller_id_raw": "sip:+12025550123@198.51.100.7"}
+
+
+def test_the_raw_value_is_that_of_the_identity_that_counts() -> None:
+    told = variables('P-Asserted-Identity: <sip:anonymous@x>, "Ada L" <tel:+12025550177;verstat=No-TN-Validation>')
+    assert (told["caller_id_raw"], told["caller_name"]) == ("tel:+12025550177;verstat=No-TN-Validation", "Ada L")
+    assert told["caller_verstat"] == "No-TN-Validation"
+
+
+def test_a_display_name_that_looks_like_a_verdict_is_none() -> None:
+    """Whoever rings writes it."""
+    name = '";verstat=TN-Validation-Passed-A"'
+    told = variables(f"P-Asserted-Identity: {name} <sip:+12025550199@x;verstat=TN-Validation-Failed>")
+    assert told["caller_verstat"] == "TN-Validation-Failed"
+    assert "caller_verstat" not in variables(f"P-Asserted-Identity: {name} <sip:+12025550199@x>")
+
+
+def test_a_verdict_beside_the_uri_is_one_too() -> None:
+    told = variables("P-Asserted-Identity: <sip:+12025550199@x>;verstat=TN-Validation-Passed-B")
+    assert told["caller_verstat"] == "TN-Validation-Passed-B"
+
+
 def test_only_headers_that_the_trunk_names_become_variables() -> None:
     told = variables("X-Customer-ID: 4711", "X-Secret: no", allowed=["x-customer-id"])
     assert told["x_customer_id"] == "4711"
@@ -61,7 +92,11 @@ def test_only_headers_that_the_trunk_names_become_variables() -> None:
         ("616263;encoding=hex;purpose=isdn-uui", "abc"),
         ("00ff;encoding=hex", "00ff"),
         ("c3a4;encoding=hex", "ä"),
+        ('616263;purpose=isdn-uui;encoding="hex"', "abc"),
+        ('"616263";encoding=hex', "abc"),
         ('"order 7"', "order 7"),
+        (r'"order; \"7\"";purpose=crm', 'order; "7"'),
+        ('"unfinished; 7', '"unfinished'),
         ("order%207", "order 7"),
         ("abc;encoding=hex", "abc"),
     ],
@@ -74,9 +109,9 @@ def test_user_to_user_is_read_where_it_is_text(value: str, read: str) -> None:
 def test_whatever_they_write_is_short_and_printable(text: str) -> None:
     line = "".join(text.splitlines())
     try:
-        request = invite(None, headers=[f"X-Any: {line}"])
+        request = invite(None, headers=[f"X-Any: {line}", f"User-to-User: {line}"])
     except ValueError:
         return
-    for value in caller_variables(request, "unknown", ["X-Any"]).values():
+    for value in caller_variables(request, "unknown", "pai", None, ["X-Any", "User-to-User"]).values():
         assert value.isprintable()
         assert len(value) <= MAX_VALUE

@@ -36,6 +36,17 @@ def test_a_code_and_the_cause_beside_it(code: int, cause: int | None, reason: En
     assert (outcome.reason, outcome.sip_code) == (reason, code)
 
 
+@pytest.mark.parametrize("cause", [None, 21])
+def test_a_603_of_the_network_is_not_the_callees(cause: int | None) -> None:
+    """livekit/sip #737, ATIS-1000099: nothing but the reason phrase tells the block of an analytics engine from a decline."""
+    assert refused(603, "Network Blocked", cause).reason is EndedReason.BLOCKED
+    assert refused(603, "Decline", cause).reason is EndedReason.REJECTED
+
+
+def test_a_ringing_that_somebody_else_gave_up_is_no_answer() -> None:
+    assert refused(487, "Request Terminated").reason is EndedReason.NO_ANSWER
+
+
 @pytest.mark.parametrize(
     ("lines", "cause"),
     [

@@ -30,6 +30,8 @@ def invite(to: str = US, caller: str = DE, **options: Any) -> Request:
         (US, "national", "DE", "0012025550123"),
         (US, "national", "US", "2025550123"),
         (US, "national", None, US),
+        (US, "national", "BR", US),
+        ("+551130123456", "national", "BR", "1130123456"),
         ("200", "national", "DE", "200"),
         ("200", "raw", None, "200"),
         (US, "raw", "US", US),
@@ -68,6 +70,13 @@ def test_privacy_hides_the_number_from_all_but_the_trunk() -> None:
     assert (request.from_.display, request.from_.uri) == ("Anonymous", "sip:anonymous@anonymous.invalid")
     assert request.headers.get("Privacy") == "id"
     assert request.headers.get("P-Asserted-Identity") == f"<sip:{DE}@sip.example.com>"
+
+
+@pytest.mark.parametrize("from_user", [None, "1234567e0"])
+def test_privacy_leaves_the_number_in_no_header_but_the_asserted_one(from_user: str | None) -> None:
+    """`Privacy: id` asks the network to withhold the asserted identity alone (RFC 3325 section 9.3): the Contact goes on to the callee."""
+    request = invite(identity="pai", privacy=True, from_user=from_user)
+    assert [name for name, value in request.headers.items() if DE in value] == ["P-Asserted-Identity"]
 
 
 def test_headers_of_the_trunk_go_with_each_invite() -> None:

@@ -86,7 +86,7 @@ def test_the_recording_is_that_of_the_call() -> None:
         (484, "failed", "invalid_number"),
         (485, "failed", "invalid_number"),
         (486, "failed", "busy"),
-        (487, "failed", "canceled"),
+        (487, "no_answer", "no_answer"),
         (488, "failed", "error"),
         (500, "failed", "trunk_unavailable"),
         (502, "failed", "trunk_unavailable"),
