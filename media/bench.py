@@ -25,6 +25,7 @@ from media.call_media import RowCallMedia
 from media.frames import Codec, Pcm, RtpFormat, RtpRemote
 from media.plane import PlaneConfig, ProcessMediaPlane
 from media.rings import ProcessCounters
+from media.stopwatch import Stage
 
 _WARM_UP = 2.0
 _TOP_UP = 0.5
@@ -40,11 +41,21 @@ class _Reading:
     ticks_late: int
     ticks_skipped: int
     sends_late: int
+    stage_ns: tuple[int, ...]
 
     @classmethod
     def take(cls, counters: ProcessCounters) -> _Reading:
-        names = cls.__slots__[1:]
-        return cls(time.monotonic(), *(int(getattr(counters, name)[0]) for name in names))
+        names = ("cpu_ns", "ticks", "ticks_late", "ticks_skipped", "sends_late")
+        numbers = {name: int(getattr(counters, name)[0]) for name in names}
+        return cls(elapsed=time.monotonic(), **numbers, stage_ns=tuple(counters.stage_ns.tolist()))
+
+    def stages_since(self, before: _Reading, calls: int) -> dict[str, float]:
+        """What each stage took since then, in microseconds per call and 20 ms."""
+        ticks = (self.elapsed - before.elapsed) * 50
+        return {
+            stage.name.lower(): round((self.stage_ns[stage] - before.stage_ns[stage]) / 1000 / ticks / calls, 2)
+            for stage in Stage
+        }
 
 
 def bench_media(
@@ -58,8 +69,9 @@ def bench_media(
     """Carry `calls` calls for `seconds` and say what it cost.
 
     Returned: `core_per_call` and `us_per_call_tick` (processor time of the tick's thread, per 20 ms), `calls_per_core`,
-    `memory_per_call_kb` (what the media process grew by, its rings included), `ticks_late` and the like, and what the
-    peers saw: packets, gaps in the sequence, deviation from the 20 ms grid in milliseconds and RFC 3550 jitter.
+    `memory_per_call_kb` (what the media process grew by, its rings included), `stages_us` (of `us_per_call_tick`, each
+    stage's part), `ticks_late` and the like, and what the peers saw: packets, gaps in the sequence, deviation from the
+    20 ms grid in milliseconds and RFC 3550 jitter.
     `yardstick_us` is what one `sendto` of 172 octets costs on the same core at the same time: figures of two machines, or
     of a quiet and a busy hour, compare by their ratio to it. Where `load_seconds` is more than `seconds`, the callers'
     core could not keep up, and the figures flatter.
@@ -124,6 +136,7 @@ async def _measure(plane: ProcessMediaPlane, calls: int, seconds: float, folder:
         "ticks_skipped": after.ticks_skipped - before.ticks_skipped,
         "sends_late": after.sends_late - before.sends_late,
         "tick_work_ms_max": work / 1000,
+        "stages_us": after.stages_since(before, calls),
         "packets_lost_by_us": sum(report.packets_lost for report in reports),
         "packets_received_by_us": sum(report.packets_received for report in reports),
         **seen,

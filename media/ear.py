@@ -18,6 +18,7 @@ from media.resample import Up8to16
 from media.rings import IN_FRAMES, SharedRings
 from media.rows import NEVER, Bools, CallRows, Longs, Rows
 from media.silero import find_model, load_weights
+from media.stopwatch import Lap, Stage, untimed
 from media.tape import Tape
 from media.vad import Heard, Vad
 
@@ -46,20 +47,22 @@ class Ear:
     """Jitter buffer, decoder, concealment, resampler, VAD, and the in-rings that they fill. Without `vad` it is Silero."""
 
     def __init__(
-        self, rings: SharedRings, calls: CallRows, tape: Tape, bridges: Bridges, vad: Detector | None = None
-    ) -> None:
+        self, rings: SharedRings, calls: CallRows, tape: Tape, bridges: Bridges, vad: Detector | None = None,
+        lap: Lap = untimed,
+    ) -> None:  # fmt: skip
         rows = rings.rows
         self._rings = rings
         self._calls = calls
         self._tape = tape
         self._bridges = bridges
+        self._lap = lap
         self._in_pcm = rings.in_pcm.reshape(rows * IN_FRAMES, -1)
         self._in_at = rings.in_at.reshape(-1)
         self._in_speech = rings.in_speech.reshape(-1)
         self._in_concealed = rings.in_concealed.reshape(-1)
         self._first = np.arange(rows) * IN_FRAMES
         self.jitter = EarJitter(rows)
-        self._vad = vad or Vad(rows, load_weights(find_model()))
+        self._vad = vad or Vad(rows, load_weights(find_model()), lap)
         self._law = G711(rows)
         self._conceal = Concealer(rows)
         self._up = Up8to16(rows)
@@ -96,10 +99,16 @@ class Ear:
 
     def hear(self, tick: int) -> Iterator[Judged]:
         """Take the next 20 ms of every row, and more of those rows where several have come; publish each frame."""
+        lap = self._lap
         taken = self.jitter.take()
         moved = taken.have | taken.lost
-        pcm = self._conceal.conceal(self._law.decode(taken.payload), taken.have, taken.lost)
+        lap(Stage.JITTER)
+        pcm = self._law.decode(taken.payload)
+        lap(Stage.DECODE)
+        pcm = self._conceal.conceal(pcm, taken.have, taken.lost)
+        lap(Stage.CONCEAL)
         wide = self._up.step(pcm, moved)
+        lap(Stage.RESAMPLE)
         heard = self._vad.step(wide, moved)
         rows = np.flatnonzero(moved)
         everyone = rows.size == len(moved)
@@ -114,8 +123,13 @@ class Ear:
         )
         yield Judged(heard.probability, heard.judged, self._end - heard.end)
         while (more := self.jitter.take_more()).rows.size:
-            pcm = self._conceal.follow(self._law.decode(more.payload, more.rows), more.rows)
+            lap(Stage.JITTER)
+            pcm = self._law.decode(more.payload, more.rows)
+            lap(Stage.DECODE)
+            pcm = self._conceal.follow(pcm, more.rows)
+            lap(Stage.CONCEAL)
             wide = self._up.step(pcm, rows=more.rows)
+            lap(Stage.RESAMPLE)
             heard = self._vad.step(wide, rows=more.rows)
             none = np.zeros(len(more.rows), np.bool_)
             self._publish(more.rows, more.position, pcm, wide, none, heard.probability[more.rows], tick)
@@ -134,7 +148,9 @@ class Ear:
         self._in_concealed[cell] = lost
         head[rows] += 1
         self._end[rows] = at + LINE_SAMPLES
+        self._lap(Stage.PUBLISH)
         self._tape.heard(rows, at, pcm)
+        self._lap(Stage.TAPE)
         if self._bridges.any:
             self._bridges.heard(rows, pcm, lost)
 

@@ -30,6 +30,7 @@ from media.rings import SharedRings
 from media.rows import CallRows
 from media.sockets.face import Sockets
 from media.srtp import SecureRows
+from media.stopwatch import Lap, Stage, untimed
 from media.tape import Tape
 
 _KEYS_RELAYED = 20
@@ -42,26 +43,27 @@ class Engine:
     """All calls of one media process.
 
     timeout_ticks: how long a peer may send nothing though it should, 0 for ever. seed: for SSRCs and noise. epoch: the Unix
-    time of tick 0, for RTCP. vad: Silero, if not given.
+    time of tick 0, for RTCP. vad: Silero, if not given. lap: takes the time of the stages.
     """
 
     def __init__(
         self, rings: SharedRings, sockets: Sockets, *,
-        timeout_ticks: int, seed: int, epoch: float = 0.0, vad: Detector | None = None,
+        timeout_ticks: int, seed: int, epoch: float = 0.0, vad: Detector | None = None, lap: Lap = untimed,
     ) -> None:  # fmt: skip
         chance = random.Random(seed)
         self._rings = rings
         self._sockets = sockets
         self._timeout_ticks = timeout_ticks
+        self._lap = lap
         self._calls = CallRows(rings.rows)
         tape = Tape(rings, self._calls)
         self._tape = tape
         self._keys = Keys(rings.rows)
         self._bridges = Bridges(rings.rows)
         secure = SecureRows(rings.rows, rings.process)
-        self._ear = Ear(rings, self._calls, tape, self._bridges, vad)
+        self._ear = Ear(rings, self._calls, tape, self._bridges, vad, lap)
         self._mouth = Mouth(
-            rings, self._calls, tape, self._bridges, sockets, self._keys, secure, chance.getrandbits(32)
+            rings, self._calls, tape, self._bridges, sockets, self._keys, secure, chance.getrandbits(32), lap
         )
         self._barge_in = BargeInRows(rings.rows)
         reception = Reception(rings.rows)
@@ -89,13 +91,19 @@ class Engine:
 
     def listen(self, tick: int) -> None:
         """The first half of tick number `tick`, which is greater than the last one's; left-out ticks are silence."""
+        lap = self._lap
         self._step_over(tick)
         self._obey(tick)
+        lap(Stage.ORDERS)
         received = self._sockets.receive()
+        lap(Stage.RECEIVE)
         self._intake.take(received, tick, self._tell_key)
+        lap(Stage.INTAKE)
         self._reports.take(received.control, tick)
+        lap(Stage.REPORTS)
         for judged in self._ear.hear(tick):
             self._decide(judged, tick)
+            lap(Stage.BARGE_IN)
         self._watch(tick)
         self._rings.process.tick[0] = tick
 
@@ -103,9 +111,11 @@ class Engine:
         """The second half: send. Returns whether there are events for the main process."""
         before = int(self._rings.process.event_head[0])
         self._obey(tick)
+        self._lap(Stage.ORDERS)
         self._mouth.speak(tick, self._barge_in.mode, self._tell)
         self._reports.send_due(tick)
         self._acknowledge_keys()
+        self._lap(Stage.REPORTS)
         self._last_tick = tick
         return before != int(self._rings.process.event_head[0])
 

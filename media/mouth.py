@@ -28,6 +28,7 @@ from media.rows import Bools, CallRows, Rows
 from media.rtp import HEADER, Sender
 from media.sockets.face import Sockets
 from media.srtp import SecureRows
+from media.stopwatch import Lap, Stage, untimed
 from media.tape import Tape
 
 
@@ -48,7 +49,7 @@ class Mouth:
 
     def __init__(
         self, rings: SharedRings, calls: CallRows, tape: Tape, bridges: Bridges, sockets: Sockets, keys: Keys,
-        secure: SecureRows, seed: int,
+        secure: SecureRows, seed: int, lap: Lap = untimed,
     ) -> None:  # fmt: skip
         rows = rings.rows
         self.sender = Sender(rows)
@@ -61,6 +62,7 @@ class Mouth:
         self._sockets = sockets
         self._keys = keys
         self._secure = secure
+        self._lap = lap
         self._frames = rings.out_pcm.reshape(rows * OUT_FRAMES, LINE_SAMPLES)
         self._marks = rings.out_mark.reshape(-1)
         self._first = np.arange(rows) * OUT_FRAMES
@@ -147,10 +149,14 @@ class Mouth:
             self._bridges.mix(pcm)
         np.copyto(self.speaking, queued)
         self.speaking[fading] = False
+        self._lap(Stage.MOUTH)
         self._send(tick, np.flatnonzero(free & calls.reachable), pcm)
         self._send_keys(keys, tick)
+        self._lap(Stage.SEND)
         self._record(tick, free, pcm)
+        self._lap(Stage.TAPE)
         self._advance(tick, playing, tell)
+        self._lap(Stage.MOUTH)
 
     def _send(self, tick: int, rows: Rows, pcm: Pcm) -> None:
         codes = self._law.encode(pcm)
@@ -183,6 +189,7 @@ class Mouth:
     def _deliver(self, rows: Rows, packets: list[memoryview]) -> None:
         remote = self._calls.remote
         numbers = rows.tolist()
+        self._lap(Stage.ENCODE)
         self._secure.seal(numbers, packets)
         self._sockets.send(numbers, packets, [address for row in numbers if (address := remote[row]) is not None])
 

@@ -29,6 +29,7 @@ from media.pacing import SEND_OFFSET_NS, Grid, Plan
 from media.rings import SharedRings
 from media.sockets.plain import PlainSockets
 from media.sockets.ports import PortPairs
+from media.stopwatch import Stopwatch
 
 _PR_SET_PDEATHSIG = 1
 _FIFO_PRIORITY = 10
@@ -48,8 +49,9 @@ def main() -> None:
     rings = SharedRings.attach(arguments.rows, arguments.rings)
     sockets = PlainSockets(arguments.host, PortPairs(*arguments.ports))
     engine = Engine(
-        rings, sockets, timeout_ticks=round(arguments.timeout * 50), seed=secrets.randbits(64), epoch=time.time()
-    )
+        rings, sockets, timeout_ticks=round(arguments.timeout * 50), seed=secrets.randbits(64), epoch=time.time(),
+        lap=Stopwatch(rings.process.stage_ns, time.thread_time_ns).lap,
+    )  # fmt: skip
     _schedule(arguments.cpu, arguments.realtime)
     gc.collect()
     gc.freeze()

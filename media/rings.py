@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from media.frames import EAR_SAMPLES, LINE_SAMPLES, Pcm
 from media.records import COMMAND, EVENT, Command, Event
+from media.stopwatch import Stage
 
 Counts = NDArray[np.int64]
 Record = TypeVar("Record", Command, Event)
@@ -77,7 +78,7 @@ class RowCounters:
 
 @dataclass(frozen=True, slots=True)
 class ProcessCounters:
-    """One int64 per name for the whole media process, arrays of shape (1,), all written by the tick but the two marked."""
+    """One int64 per name for the whole media process, arrays of shape (1,) but the last, all written by the tick but the two marked."""
 
     ready: Counts
     tick: Counts
@@ -106,6 +107,8 @@ class ProcessCounters:
     packets_unauthentic: Counts
     """Packets of secure calls that did not prove to be the peer's, or were there before (SRTP)."""
     work_us_max: Counts
+    stage_ns: Counts
+    """Of `cpu_ns`, what each stage took: shape (stages,)."""
 
 
 class _Layout(NamedTuple):
@@ -126,7 +129,7 @@ def _layout(rows: int) -> tuple[dict[str, _Layout], int]:
         offset += -(-size // _CACHE_LINE) * _CACHE_LINE
 
     for field in fields(ProcessCounters):
-        add("process." + field.name, (1,), np.int64)
+        add("process." + field.name, (len(Stage) if field.name == "stage_ns" else 1,), np.int64)
     for field in fields(RowCounters):
         add("row." + field.name, (rows,), np.int64)
     add("commands", (COMMANDS,), COMMAND)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from media.frames import EAR_SAMPLES
 from media.silero import CONTEXT, FRAME, Silero, SileroWeights
+from media.stopwatch import Lap, Stage, untimed
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -52,7 +53,8 @@ class Heard:
 class Vad:
     """The samples that wait for a full frame, the gate and the model's state, for every row."""
 
-    def __init__(self, rows: int, weights: SileroWeights) -> None:
+    def __init__(self, rows: int, weights: SileroWeights, lap: Lap = untimed) -> None:
+        self._lap = lap
         self._model = Silero(weights, rows)
         self._samples = np.zeros((rows * _RING, _STEP), np.int16)
         self._first = np.arange(rows) * _RING
@@ -113,6 +115,7 @@ class Vad:
         start = self._at[due] - self._fill[due]
         frames = self._frames(due, start)
         opened, passing = self._gate(due, _level(frames[:, CONTEXT:]))
+        self._lap(Stage.GATE)
         if opened.size:
             self._model.forward(due[opened], self._frames(due[opened], start[opened] - _FRAME_STEPS))
         result = self._heard
@@ -124,6 +127,7 @@ class Vad:
         result.end[due] = self._fill[due] * (_STEP // 2)
         self.judged += due.size
         self.computed += passing.size + opened.size
+        self._lap(Stage.SILERO)
 
     def _gate(self, rows: Rows, level: Floats) -> tuple[Rows, Rows]:
         """Which lines open the gate now, and which pass it."""
