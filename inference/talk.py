@@ -70,6 +70,7 @@ class Talk:
         self._limit = call.media.position() + agent.max_call_seconds * LINE_RATE
         self._agent = agent
         self._media = call.media
+        self._may_fail = call.may_fail
         self._texts = texts
         self._mouth = mouth
         self._ledger = ledger
@@ -231,7 +232,7 @@ class Talk:
     async def _unheard(self) -> None:
         """A turn is over of which nothing could be heard: ask once to say it again, then give up."""
         if self._deaf_before and not self._parting:
-            await self._part(self._polite.trouble, EndedReason.ERROR)
+            await self._give_up()
             return
         self._deaf_before = True
         if self.floor.reply is None:
@@ -393,12 +394,19 @@ class Talk:
         """An engine has failed: apologise and end. Without a voice a tone says it."""
         self._trouble = None
         await self._ledger.problem(part, message)
-        if part != "tts":
-            await self._part(self._polite.trouble, EndedReason.ERROR)
+        if part != "tts" or self._may_fail:
+            await self._give_up()
             return
         self._parting = self._last_tone = True
         self.caller.drop()
         await self.floor.last_tone()
+
+    async def _give_up(self) -> None:
+        """The agent cannot go on. Where another one can, the caller is told nothing of it."""
+        if self._may_fail:
+            self.end(EndedReason.ERROR)
+        else:
+            await self._part(self._polite.trouble, EndedReason.ERROR)
 
     async def put_down(self) -> None:
         """The call is over: what was heard until now, of both sides."""

@@ -1,4 +1,7 @@
-"""The agents of one call, one after the other: the one that answered, and those to whom the caller was handed over."""
+"""The agents of one call, one after the other: the one that answered, and those to whom the caller was handed over.
+
+A conversation that breaks (our engines, a defect) is gone on with by the number's fallback agent, once.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,25 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+import structlog
+
 from media.frames import CallMedia
 from sipserver.legs import ReferProgress
 from sipserver.outcome import Outcome
-from sipserver.protocols import Agent, Conversation, ConversationEnd, EndedReason, LiveCall, TransferOrder, Variables
+from sipserver.protocols import (
+    Agent,
+    Colleague,
+    Conversation,
+    ConversationEnd,
+    EndedReason,
+    LiveCall,
+    TransferOrder,
+    Variables,
+)
 from sipserver.transfer.caller import Caller
 from sipserver.transfer.transfers import Transfers
+
+logger = structlog.get_logger()
 
 POLITE_SECONDS = 5.0
 """How long after `max_call_seconds` a call is cut: its conversation says goodbye first."""
@@ -29,6 +45,7 @@ class Agents:
         self._end = end
         self._conversation: Conversation | None = None
         self._ends: list[ConversationEnd] = []
+        self._stand_in = party.stand_in
         self._transfers: Transfers | None = None
         if services.transfer is not None and party.trunk is not None:
             self._transfers = Transfers(caller, services.transfer, party.trunk)
@@ -49,6 +66,11 @@ class Agents:
         gone = self._transfers is not None and self._transfers.gone
         return EndedReason.TRANSFERRED if gone else EndedReason.CUSTOMER_ENDED
 
+    @property
+    def second_legs(self) -> int:
+        """How many legs there are of people who take the caller over."""
+        return 0 if self._transfers is None else self._transfers.second_legs
+
     def hand_over(self, order: TransferOrder) -> bool:
         """Have the agent hand the caller over. False when there is no conversation that can do it now."""
         return self._conversation is not None and self._conversation.hand_over(order)
@@ -63,11 +85,15 @@ class Agents:
         while True:
             end = await self._converse(media)
             transfers = self._transfers
+            if end.reason is EndedReason.ERROR and self._stand_in is not None:
+                self._goes_on(self._stand_in)
+                self._stand_in = None
+                continue
             if transfers is None or end.reason is not EndedReason.TRANSFERRED:
                 return Outcome(end.reason or EndedReason.ERROR)
             if transfers.colleague is None or transfers.gone:
                 return await transfers.until_over(self.agent)
-            self.agent, self._not_ready = transfers.colleague.agent, transfers.colleague.not_ready
+            self._goes_on(transfers.colleague)
             transfers.colleague = None
 
     def result(self) -> ConversationEnd | None:
@@ -81,10 +107,19 @@ class Agents:
         limit = self._caller.spawn(self._limit_duration())
         try:
             self._ends.append(await self._conversation.run(live))
+        except Exception:
+            if self._stand_in is None:
+                raise
+            # The caller is still there, and so is somebody who can speak with them: a defect costs the agent, not the call.
+            logger.exception("conversation broken by a defect", call_id=live.id)
+            self._ends.append(replace(self._conversation.result(), reason=EndedReason.ERROR))
         finally:
             limit.cancel()
         self._conversation = None
         return self._ends[-1]
+
+    def _goes_on(self, colleague: Colleague) -> None:
+        self.agent, self._not_ready = colleague.agent, colleague.not_ready
 
     def _live_call(self, media: CallMedia) -> LiveCall:
         party = self._caller.party
@@ -97,6 +132,7 @@ class Agents:
             variables=self._variables(),
             media=media,
             not_ready=self._not_ready,
+            may_fail=self._stand_in is not None,
             transfer=None if self._transfers is None else partial(self._transfers.take, self.agent),
         )
 

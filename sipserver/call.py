@@ -118,6 +118,11 @@ class Call:
         return self.end(Outcome(EndedReason.CANCELED if self.answered_at is None else EndedReason.AGENT_ENDED))
 
     @property
+    def channels(self) -> int:
+        """How many legs it has on its trunk, those that are on their way too."""
+        return 1 + self.agents.second_legs + self._obeyed.under_way
+
+    @property
     def is_over(self) -> bool:
         """Whether its end has been decided, though its leg and its row may still be there."""
         return self._over.is_set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sipserver.capacity import Capacity, Limits
 from sipserver.guard import Registered, nothing_registered
@@ -49,6 +49,7 @@ class Calls:
         self._live = LiveCalls()
         self._capacity = Capacity(limits, self._live, services.log.accepting, services.media.free)
         self._room = TrunkRoom(self._live, clock)
+        services = replace(services, room=self._room)
         self._inbound = Inbound(
             services, directory, self._live, self._capacity, self._room, new_id, manners, registered
         )

@@ -24,7 +24,7 @@ from sipserver.outcome import NotEstablished, later
 from sipserver.party import Party, Services
 from sipserver.presentation import dialled
 from sipserver.protocols import Agent, AgentDirectory, CallDirection, EndedReason, Fallback, InboundCall, Route, Trunk
-from sipserver.reception import Declined, Elsewhere, Taken, fallback_for, receive
+from sipserver.reception import Declined, Elsewhere, Taken, fallback_for, receive, stand_in
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
 from sipserver.trunk_room import TrunkRoom
@@ -280,4 +280,5 @@ def _party(called: InboundCall, agent: Agent) -> Party:
         variables=called.variables,
         not_ready=called.route.not_ready,
         trunk=called.route.trunk,
+        stand_in=stand_in(called.route, agent),
     )

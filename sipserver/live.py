@@ -37,8 +37,9 @@ class LiveCalls:
         return sum(call.agents.agent.id == agent_id for call in self._calls.values())
 
     def of_trunk(self, trunk_id: str) -> int:
-        """How many of them are on this trunk."""
-        return sum(call.party.trunk is not None and call.party.trunk.id == trunk_id for call in self._calls.values())
+        """How many channels of this trunk they take."""
+        calls = self._calls.values()
+        return sum(call.channels for call in calls if call.party.trunk is not None and call.party.trunk.id == trunk_id)
 
     @contextmanager
     def place(self, call: Call) -> Iterator[None]:

@@ -13,12 +13,14 @@ from sipserver.protocols import (
     Agent,
     CallDirection,
     CallLog,
+    Colleague,
     Conversations,
     HoldMusicLibrary,
     TransferDesk,
     Trunk,
     Variables,
 )
+from sipserver.trunk_room import TrunkRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Services:
 
     `clock` tells µs since the epoch; `media_host` says where the peers of a trunk reach our media, given the leg that came in (None: we
     place the call); it answers None for the address that they are bound to. Without `transfer` no
-    call is handed over; `retry_after` is what Retry-After says beside a 503.
+    call is handed over; `room` knows the channels of trunks (None: they have all that is asked for);
+    `retry_after` is what Retry-After says beside a 503.
     """
 
     log: CallLog
@@ -54,12 +57,13 @@ class Services:
     clock: Callable[[], int]
     media_host: MediaHost = as_bound
     transfer: TransferParts | None = None
+    room: TrunkRoom | None = None
     retry_after: int = RETRY_AFTER
 
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Who is on a call, as its row says."""
+    """Who is on a call, as its row says. `stand_in` is the agent who goes on when the first one's conversation breaks."""
 
     call_id: str
     direction: CallDirection
@@ -69,3 +73,4 @@ class Party:
     variables: Variables = field(default_factory=dict)
     not_ready: tuple[str, ...] = ()
     trunk: Trunk | None = None
+    stand_in: Colleague | None = None

@@ -89,6 +89,7 @@ class TransferFailure(StrEnum):
     UNAVAILABLE = "unavailable"
     REFER_REFUSED = "refer_refused"
     NOT_ALLOWED = "not_allowed"
+    AT_CAPACITY = "at_capacity"
 
 
 # -- what a call is made with -------------------------------------------------------------------------------------------
@@ -594,7 +595,10 @@ class TransferDesk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LiveCall:
-    """An answered call, as its conversation sees it. `media` is connected: position 0 was the answer."""
+    """An answered call, as its conversation sees it. `media` is connected: position 0 was the answer.
+
+    `may_fail`: when the conversation ends with `EndedReason.ERROR` another agent goes on, so nobody says goodbye to the caller.
+    """
 
     id: str
     direction: CallDirection
@@ -605,6 +609,7 @@ class LiveCall:
     media: CallMedia
     not_ready: tuple[str, ...] = ()
     transfer: Transfer | None = None
+    may_fail: bool = False
 
 
 class Conversation(Protocol):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sipserver.numbers import ANONYMOUS, UNKNOWN
-from sipserver.protocols import Agent, Fallback, FallbackReason, OpeningHours, Route
+from sipserver.protocols import Agent, Colleague, Fallback, FallbackReason, OpeningHours, Route
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -94,6 +94,15 @@ def fallback_for(route: Route, reason: FallbackReason) -> Fallback | None:
     """Where the call goes that the agent does not take for this reason; None: it is refused."""
     fallback = route.fallback
     return fallback if fallback is not None and reason in fallback.when else None
+
+
+def stand_in(route: Route, agent: Agent) -> Colleague | None:
+    """The agent who goes on with a call when this one's conversation breaks; None where there is no other."""
+    fallback = fallback_for(route, "error")
+    other = None if fallback is None else fallback.agent
+    if fallback is None or other is None or other.id == agent.id or not other.is_active:
+        return None
+    return Colleague(other, fallback.not_ready)
 
 
 def _means(entry: str, caller: str) -> bool:

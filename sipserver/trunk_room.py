@@ -15,11 +15,11 @@ class OnTrunks(Protocol):
     """Whoever knows the calls that are there."""
 
     def of_trunk(self, trunk_id: str) -> int:
-        """Those of one trunk, in and out."""
+        """The channels that they take of one trunk: one for each, in and out, and one for each second leg."""
 
 
 class TrunkRoom:
-    """`clock` tells seconds that never go back. Calls in and out share the channels; the pace is that of calls that we place."""
+    """`clock` tells seconds that never go back. Calls in and out share the channels; the pace is that of legs that we place."""
 
     def __init__(self, live: OnTrunks, clock: Callable[[], float]) -> None:
         self._live = live
@@ -35,11 +35,18 @@ class TrunkRoom:
         """Seconds until a call may be placed over this trunk; 0: now, and its place in the pace is taken."""
         if self.is_full(trunk, starting):
             return CHANNEL_WAIT
+        return 0.0 if self.in_turn(trunk, 0.0) is not None else self._left(trunk)
+
+    def in_turn(self, trunk: Trunk, patience: float) -> float | None:
+        """The next place in the pace is taken: seconds until it comes. None where it comes later than in `patience` seconds."""
         pace = trunk.options.max_calls_per_second
         if pace is None:
             return 0.0
-        now, due = self._clock(), self._next.get(trunk.id, 0.0)
-        if due > now:
-            return due - now
-        self._next[trunk.id] = now + 1 / pace
-        return 0.0
+        left = self._left(trunk)
+        if left > patience:
+            return None
+        self._next[trunk.id] = self._clock() + left + 1 / pace
+        return left
+
+    def _left(self, trunk: Trunk) -> float:
+        return max(0.0, self._next.get(trunk.id, 0.0) - self._clock())

@@ -55,7 +55,6 @@ async def create_phone_number(context: Context, body: NumberCreate) -> PhoneNumb
         fallback=given.get("fallback"),
         blocked_callers=given.get("blockedCallers", []),
     )
-    _check_fallback(services, row)
 
     async def write(connection: AsyncConnection) -> PhoneNumber:
         if wanted is None:
@@ -63,6 +62,7 @@ async def create_phone_number(context: Context, body: NumberCreate) -> PhoneNumb
         else:
             trunk = await trunks.create_or_share(connection, wanted)
         _check_form(row.number, trunk)
+        _check_fallback(services, row, trunk)
         placed = replace(row, trunk_id=trunk.id)
         number = _resource(placed, trunk, services)
         await context.keep(connection, number)
@@ -106,12 +106,12 @@ async def update_phone_number(context: Context, body: NumberUpdate, phone_number
     async def write(connection: AsyncConnection) -> PhoneNumber:
         found, trunk = await _find(connection, context.organization_id, phone_number_id)
         row = replace(found, **plain, updated_at=now)
-        _check_fallback(services, row)
         await _check_agents(connection, row)
         if row.number != found.number:
             await _check_free(connection, row)
         trunk = await _trunk_after(connection, services, trunk, given, now)
         _check_form(row.number, trunk)
+        _check_fallback(services, row, trunk)
         row = replace(row, trunk_id=trunk.id)
         await phone_numbers.update(connection, row)
         if found.trunk_id and found.trunk_id != row.trunk_id:
@@ -154,11 +154,14 @@ async def _check_agents(connection: AsyncConnection, row: PhoneNumberRow) -> Non
             raise not_found("agent")
 
 
-def _check_fallback(services: Services, row: PhoneNumberRow) -> None:
-    """Calls are handed on at our cost: what may not be dialled is refused now. Raises ApiError 400 or 403."""
+def _check_fallback(services: Services, row: PhoneNumberRow, trunk: TrunkRow) -> None:
+    """Calls are handed on at our cost: what may not be dialled is refused now. Raises ApiError 400 or 403.
+
+    An extension is at home where its trunk is.
+    """
     number = (row.fallback or {}).get("number")
     if number is not None:
-        services.dialling.check(number, row.number, services.directory.own_numbers())
+        services.dialling.check(number, row.number, services.directory.own_numbers(), trunk.options.get("region"))
 
 
 def _check_form(number: str, trunk: TrunkRow) -> None:

@@ -35,6 +35,7 @@ _FAILURES = {
     TransferFailure.UNAVAILABLE: "they cannot be reached now.",
     TransferFailure.REFER_REFUSED: "the caller's telephone system refused it.",
     TransferFailure.NOT_ALLOWED: "this number may not be called.",
+    TransferFailure.AT_CAPACITY: "all lines are taken.",
 }
 _ROUNDS = 5
 """How often in one turn a model may use tools before it has to answer."""

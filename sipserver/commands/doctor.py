@@ -18,9 +18,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from control_api.folder import DataFolder
 from inference.llm.openai_chat import OpenAiChat
 from media.silero import SileroError, find_model
 from sipserver.commands.certificates import authority_fault, certificate_faults, certificate_state, today
+from sipserver.commands.trunk_keys import keys_in_the_clear
 from sipserver.settings import Settings, split_host_port
 
 Verdict = Literal["ok", "note", "fault"]
@@ -43,6 +45,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _python()
     yield from _ports(settings)
     yield from _tls(settings)
+    yield from _media_keys(settings)
     yield _rtp_ports(settings)
     yield _open_files(settings)
     yield _folder(settings)
@@ -93,6 +96,13 @@ def _tls(settings: Settings) -> Iterator[Finding]:
     trouble = None if sip.tls_ca is None else authority_fault(sip.tls_ca)
     if trouble is not None:
         yield Finding("TLS authorities", "fault", trouble)
+
+
+def _media_keys(settings: Settings) -> Iterator[Finding]:
+    exposed = keys_in_the_clear(DataFolder(settings.server.data_dir).database)
+    if exposed:
+        says = f"{', '.join(exposed)}: srtp is on and the transport is not tls, so its keys can be read on the way"
+        yield Finding("media keys", "note", says)
 
 
 def _bindable(what: str, host: str, port: int, kind: socket.SocketKind) -> Finding:

@@ -26,6 +26,8 @@ from sipserver.outcome import Outcome
 from sipserver.party import TransferParts
 from sipserver.protocols import EndedReason, Trunk
 from sipserver.transfer.caller import Caller
+from sipserver.transfer.channel import has_channel, own_turn
+from sipserver.transfer.failure import NotTransferred
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -70,11 +72,19 @@ class ObeyedRefers:
             self._caller.problem(f"The peer's REFER was declined: {why}")
             leg.decline_refer()
             return
+        if not has_channel(self._caller, trunk):
+            leg.decline_refer()
+            return
         leg.accept_refer()
         self._old, self._left = leg, False
         self._caller.spawn(self._obey(parts, trunk, leg, event))
 
     async def _obey(self, parts: TransferParts, trunk: Trunk, old: Leg, event: Referred) -> None:
+        try:
+            await own_turn(self._caller, trunk)
+        except NotTransferred:
+            self._give_up(old, 486, "all calls that may be placed now are placed")
+            return
         exchange = self._caller.session().another(self._caller.services.clock())
         try:
             new = parts.endpoint.invite(_invitation(self._caller, trunk, event, exchange.offer()))

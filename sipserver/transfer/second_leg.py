@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 
 from media.frames import CallMedia, MediaEvent, MediaFailed, MediaTimeout, MediaUnavailable
+from sipserver.background import to_the_end
 from sipserver.legs import (
     Answered,
     Ended,
@@ -95,7 +96,8 @@ class SecondLeg:
         finally:
             self._finish(NotTransferred(TransferFailure.UNAVAILABLE))
             self._leg.hang_up()
-            await self._close_media()
+            # The call may end in this moment: its row is there to be given back all the same.
+            await to_the_end(self._close_media())
 
     async def answered(self, seconds: float) -> None:
         """Returns when they have answered and media flow. Raises NotTransferred; the leg is over then."""

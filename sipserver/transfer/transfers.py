@@ -29,6 +29,7 @@ from sipserver.protocols import (
 )
 from sipserver.transfer.blind import BlindTransfer, PeerUnable
 from sipserver.transfer.caller import Caller
+from sipserver.transfer.channel import has_channel, own_turn
 from sipserver.transfer.failure import NotTransferred
 from sipserver.transfer.record import Row
 from sipserver.transfer.second_leg import SecondLeg
@@ -53,11 +54,18 @@ class Transfers:
         self._trunk = trunk
         self._blind: BlindTransfer | None = None
         self._second: SecondLeg | None = None
+        self._placing = False
+        self._placed: SecondLeg | None = None
 
     @property
     def gone(self) -> bool:
         """Whether the caller is with a person now: whoever hangs up, the call ends as transferred."""
         return self._second is not None or (self._blind is not None and self._blind.gone)
+
+    @property
+    def second_legs(self) -> int:
+        """One while somebody is called to take the caller over, or has them over a leg of ours."""
+        return int(self._placing or (self._placed is not None and not self._placed.over.is_set()))
 
     def refer_progress(self, progress: ReferProgress) -> None:
         """What has become of our REFER."""
@@ -136,7 +144,7 @@ class Transfers:
         """Call the target while the caller hears music, tell it the briefing, and bridge the two."""
         target = handover.order.target
         async with self._music(agent, handover):
-            second = await SecondLeg.place(self._caller, self._trunk, target, row.record.id, row.ringing)
+            second = await self._place(target, row)
             self._caller.spawn(second.run())
             said: tuple[Utterance, ...] = ()
             try:
@@ -157,6 +165,18 @@ class Transfers:
             raise NotTransferred(TransferFailure.UNAVAILABLE) from None
         self._second = second
         row.completed(transcript=said)
+
+    async def _place(self, target: TransferTarget, row: Row) -> SecondLeg:
+        """A second leg, where the trunk has a channel for it, in its turn. Raises NotTransferred."""
+        if not has_channel(self._caller, self._trunk):
+            raise NotTransferred(TransferFailure.AT_CAPACITY)
+        self._placing = True
+        try:
+            await own_turn(self._caller, self._trunk)
+            self._placed = await SecondLeg.place(self._caller, self._trunk, target, row.record.id, row.ringing)
+        finally:
+            self._placing = False
+        return self._placed
 
     async def _brief(self, second: SecondLeg, handover: Handover) -> tuple[Utterance, ...]:
         """Whoever hangs up while being told does not want the caller. Raises NotTransferred."""

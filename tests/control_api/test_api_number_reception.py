@@ -77,6 +77,25 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
+def test_the_fallback_of_an_extension_may_be_a_number_of_its_trunks_region(tmp_path: Path) -> None:
+    async def test(made: Installation) -> None:
+        trunk = {"sipMode": "ip_allowlist", "sipIp": "192.0.2.10", "numberFormat": "raw"}
+        async with made.client() as client:
+            for host, region, status in ((11, "US", 201), (12, "DE", 403), (13, None, 403)):
+                own = {**trunk, "sipIp": f"192.0.2.{host}", "region": region}
+                made_trunk = (await client.post("/v1/trunks", json=own)).json()["data"]
+                number = {"number": "101", "trunkId": made_trunk["id"], "fallback": {"number": "+12025550199"}}
+                answer = await client.post("/v1/phone-numbers", json=number)
+                assert answer.status_code == status, (region, answer.text)
+                if status == 201:
+                    path = f"/v1/phone-numbers/{answer.json()['data']['id']}"
+                    abroad = await client.patch(path, json={"fallback": {"number": "+493023125077"}})
+                    assert abroad.status_code == 403
+                    assert (await client.delete(path)).status_code == 204
+
+    run(tmp_path, test)
+
+
 def test_a_catch_all_agent_answers_what_is_no_number(tmp_path: Path) -> None:
     async def test(made: Installation) -> None:
         async with made.client() as client:

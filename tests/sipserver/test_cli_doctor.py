@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from control_api.store.migrate import upgrade
 from sipserver.commands.doctor import Finding, examine, report
 from sipserver.settings import Settings, load
 
@@ -82,3 +85,24 @@ def test_a_port_in_use_is_noted(tmp_path: Path) -> None:
 def test_engines_that_are_switched_off_are_noted(tmp_path: Path) -> None:
     findings = found(settings(tmp_path, stt={"workers": 0}, tts={"workers": 0}))
     assert {findings["recogniser"].verdict, findings["voice"].verdict} == {"note"}
+
+
+def test_trunks_whose_media_keys_can_be_read_on_the_way_are_noted(tmp_path: Path) -> None:
+    given = settings(tmp_path)
+    upgrade(tmp_path / "antiphon.db")
+    assert "media keys" not in found(given)
+    with closing(sqlite3.connect(tmp_path / "antiphon.db")) as database:
+        database.execute("INSERT INTO organizations (id, name, created_at) VALUES ('o', 'O', 0)")
+        for name, transport, srtp in (("a", "udp", "required"), ("b", "tcp", "preferred"), ("c", "tls", "required")):
+            database.execute(
+                "INSERT INTO trunks (id, organization_id, identity, mode, host, port, transport, sources, name, options,"
+                " created_at, updated_at) VALUES (?, 'o', ?, 'ip_allowlist', 'h', 5060, ?, '[]', NULL, ?, 0, 0)",
+                (name, name, transport, f'{{"srtp": "{srtp}"}}'),
+            )
+        database.commit()
+        beside_a_server = found(given)["media keys"]
+    before = {file.name for file in tmp_path.iterdir()}
+    finding = found(given)["media keys"]
+    assert finding == beside_a_server
+    assert (finding.verdict, finding.says.partition(":")[0]) == ("note", "a, b")
+    assert {file.name for file in tmp_path.iterdir()} == before

@@ -68,3 +68,16 @@ def test_a_call_that_finds_no_channel_takes_no_place_in_the_pace() -> None:
     assert room.wait(trunk(channels=1, pace=1)) == CHANNEL_WAIT
     live.calls["t"] = 0
     assert room.wait(trunk(channels=1, pace=1)) == 0.0
+
+
+def test_who_cannot_go_back_into_the_queue_takes_the_next_place_in_the_pace_if_it_comes_soon() -> None:
+    clock = Clock()
+    room = TrunkRoom(Live(), clock)
+    assert room.in_turn(trunk(), 0.0) == 0.0
+    assert room.wait(trunk(pace=0.5)) == 0.0
+    assert room.in_turn(trunk(pace=0.5), 5.0) == 2.0
+    assert room.in_turn(trunk(pace=0.5), 5.0) == 4.0
+    assert room.in_turn(trunk(pace=0.5), 5.0) is None
+    assert room.wait(trunk(pace=0.5)) == 6.0
+    clock.now += 6.0
+    assert room.wait(trunk(pace=0.5)) == 0.0

@@ -136,6 +136,7 @@ class Scene:
     hear_resumes: bool = True
     transfers: Sequence[Transfers] = ()
     ordered: Sequence[tuple[float, TransferOrder]] = ()
+    may_fail: bool = False
 
 
 @dataclass
@@ -617,6 +618,7 @@ async def _play(scene: Scene) -> Played:
         media=media,
         not_ready=scene.not_ready,
         transfer=desk.transfer,
+        may_fail=scene.may_fail,
     )
     conversation = Conversations(engines, log, lambda: NOW).create(call)
     tick = asyncio.create_task(media.run())

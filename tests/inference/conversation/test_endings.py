@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from inference.conversation import Conversations
 from sipserver.protocols import EndedReason, RecordingSettings
 from tests.inference.conversation.scene import Fails, Played, Presses, Says, Scene, agent, play
@@ -69,6 +73,13 @@ def test_a_recogniser_that_fails_twice_is_apologised_for() -> None:
     assert played.transcript[-1] == ("assistant", TROUBLE)
     assert played.end.reason is EndedReason.ERROR
     assert [problem.message for problem in played.log.problems] == ["no decoder in time"] * 2
+
+
+@pytest.mark.parametrize("failure", [{"no_ears": True}, {"tts_fails_at": 1}, {"stt_fails": [1, 2]}])
+def test_where_another_agent_goes_on_nobody_says_goodbye(failure: dict[str, Any]) -> None:
+    played = talk(Says(3.0, 3.5, "yes"), Says(8.5, 9.0, "yes"), may_fail=True, **failure)
+    assert TROUBLE not in [text for _, text in played.transcript]
+    assert played.end.reason is EndedReason.ERROR
 
 
 def test_a_recogniser_that_is_not_there_is_apologised_for() -> None:

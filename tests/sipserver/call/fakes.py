@@ -527,7 +527,7 @@ class Stage:
             transfer=transfer,
             retry_after=retry_after,
         )
-        self.calls = Calls(endpoint, services, self.directory, self._new_id, limits, manners)
+        self.calls = Calls(endpoint, services, self.directory, self._new_id, limits, manners, clock=virtual_time.now)
         self.tasks: list[asyncio.Task[None]] = []
         self._ids = 0
 

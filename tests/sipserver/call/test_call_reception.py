@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sipserver.legs import Answered, Ended
-from sipserver.protocols import EndedReason, Fallback, OpeningHours, TrunkOptions
+from sipserver.protocols import ConversationEnd, EndedReason, Fallback, LiveCall, OpeningHours, TrunkOptions
 from tests.sipserver.call.fakes import AGENT, CALLEE, CALLER, FakeLeg, Stage, invite, peer, until
 from tests.virtual_time import run
 
@@ -127,3 +127,68 @@ def test_a_trunk_whose_channels_are_all_taken_is_busy() -> None:
     """503 would tell the trunk that the whole node is full (DESIGN, who is known)."""
     _, leg = rung(options=TrunkOptions(max_channels=0))
     assert leg.did == ["reject 486"]
+
+
+@pytest.mark.parametrize("breaks", ["raises", "ends", "ends without an end"])
+def test_a_conversation_that_breaks_is_gone_on_with_by_the_fallbacks_agent(breaks: str) -> None:
+    stage = Stage()
+    route = stage.directory.routes[CALLEE]
+    stage.directory.routes[CALLEE] = replace(route, fallback=Fallback(frozenset({"error"}), agent=NIGHT))
+
+    async def talk(call: LiveCall) -> ConversationEnd:
+        if call.agent.id == "night":
+            return ConversationEnd(EndedReason.AGENT_ENDED, captured={"order": 8}, turn_count=3)
+        if breaks == "raises":
+            raise RuntimeError("a defect")
+        return ConversationEnd(EndedReason.ERROR if breaks == "ends" else None, turn_count=2)
+
+    stage.conversations.talk = talk
+
+    async def scene() -> None:
+        leg = stage.ring(invite(peer().offer()))
+        await until(1)
+        leg.tell(Answered())
+        await stage.done()
+
+    run(scene())
+    if breaks == "ends without an end":
+        assert stage.end() == ("completed", "error")
+        return
+    assert [(call.agent.id, call.may_fail) for call in stage.conversations.calls] == [
+        (AGENT.id, True),
+        ("night", False),
+    ]
+    assert stage.end() == ("completed", "agent_ended")
+    end = stage.log.ends["call-1"].conversation
+    assert end is not None
+    assert (end.captured["order"], end.turn_count) == (8, 5)
+
+
+@pytest.mark.parametrize(
+    "fallback",
+    [
+        Fallback(frozenset({"closed"}), agent=NIGHT),
+        Fallback(frozenset({"error"}), agent=replace(NIGHT, is_active=False)),
+        Fallback(frozenset({"error"}), agent=AGENT),
+        Fallback(frozenset({"error"}), number="+12025550155"),
+    ],
+)
+def test_without_another_agent_for_it_a_broken_conversation_ends_the_call(fallback: Fallback) -> None:
+    stage = Stage()
+    stage.directory.routes[CALLEE] = replace(stage.directory.routes[CALLEE], fallback=fallback)
+
+    async def talk(call: LiveCall) -> ConversationEnd:
+        assert not call.may_fail
+        return ConversationEnd(EndedReason.ERROR)
+
+    stage.conversations.talk = talk
+
+    async def scene() -> None:
+        leg = stage.ring(invite(peer().offer()))
+        await until(1)
+        leg.tell(Answered())
+        await stage.done()
+
+    run(scene())
+    assert stage.end() == ("completed", "error")
+    assert len(stage.conversations.made) == 1
