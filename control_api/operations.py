@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from control_api.handlers import (
     agents,
+    bans,
     calls,
     events,
     health,
@@ -17,6 +18,7 @@ from control_api.handlers import (
 )
 from control_api.handlers.recordings import RecordingQuery
 from control_api.models.agent import Agent, AgentCreate, AgentUpdate
+from control_api.models.ban import Ban
 from control_api.models.base import PageQuery
 from control_api.models.call import Call, CallCreate, CallItem, CallQuery, Transcript
 from control_api.models.health import Health
@@ -71,6 +73,9 @@ OPERATIONS: tuple[Op, ...] = (
     Op("GET", "/v1/keys", keys.list_keys, "List API keys", "admin", query=PageQuery, returns=Key, many=True),
     Op("POST", "/v1/keys", keys.create_key, "Create an API key", "admin", KeyCreate, returns=NewKey, status=201, errors=(409,)),
     Op("DELETE", "/v1/keys/{key_id}", keys.revoke_key, "Revoke an API key", "admin", status=204),
+
+    Op("GET", "/v1/bans", bans.list_bans, "List banned sources", "admin", query=PageQuery, returns=Ban, many=True),
+    Op("DELETE", "/v1/bans/{address}", bans.lift_ban, "Listen to a banned source again", "admin", status=204),
 
     Op("GET", "/v1/voices", voices.list_voices, "List voices", query=PageQuery, returns=Voice, many=True),
 

@@ -15,7 +15,7 @@ from control_api.signing import LinkSigner
 from control_api.store.engine import Store
 from control_api.tracing import CallTraces
 from inference.tts.base import Voice
-from sipserver.protocols import AgentChecks, Dialler, TrunkStates, TrunkTester
+from sipserver.protocols import AgentChecks, BanList, Dialler, TrunkStates, TrunkTester
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -73,6 +73,7 @@ class Services:
     trunk_tester: TrunkTester | None = None
     trunks_in_test: set[str] = field(default_factory=set)
     traces: CallTraces | None = None
+    bans: BanList | None = None
 
     def link_until(self, ended_at: int, retention_days: int | None) -> int:
         """Until when the links of a call open: as long as its recording is kept, else as configured."""

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from sipserver import __version__
-from sipserver.commands import bench, calls, keys, trace, trunk
+from sipserver.commands import bans, bench, calls, keys, trace, trunk
 from sipserver.commands.common import ConfigFile, DataDir, data_folder, settings_of
 
 app = typer.Typer(
@@ -96,6 +96,7 @@ app.command()(calls.call)
 app.add_typer(calls.app, name="calls")
 app.add_typer(trunk.app, name="trunk")
 app.command()(trace.trace)
+app.add_typer(bans.app, name="bans")
 app.add_typer(keys.app, name="keys")
 
 

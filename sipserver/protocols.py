@@ -373,6 +373,28 @@ class TrunkTester(Protocol):
         """What was tried, in order; nothing that can be done after a step that failed is left out. Some seconds for each."""
 
 
+@dataclass(frozen=True, slots=True)
+class Banned:
+    """A source that nothing is heard of `until` then, µs since the epoch; `address` is an IPv4 address or an IPv6 /64.
+
+    `why`: it named itself a `scanner`, sent a `flood` or `malformed` messages, or was `refused` too often.
+    """
+
+    address: str
+    until: int
+    why: str
+
+
+class BanList(Protocol):
+    """The sources that are banned now, from memory."""
+
+    def banned(self) -> Sequence[Banned]:
+        """The latest first."""
+
+    def lift(self, host: str) -> bool:
+        """Listen to this address again, with all that are banned with it (an IPv6 /64); False where there is no ban."""
+
+
 # -- what is kept of a call ---------------------------------------------------------------------------------------------
 
 

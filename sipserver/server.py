@@ -54,6 +54,7 @@ from media.plane import PlaneConfig, ProcessMediaPlane
 from media.wav import repair
 from sipserver import __version__, party
 from sipserver.background import Background
+from sipserver.banlist import GuardBans
 from sipserver.calls import Calls
 from sipserver.capacity import Limits
 from sipserver.inbound import Manners
@@ -291,6 +292,7 @@ def _services(base: Base, phone: Telephony, policy: EgressPolicy, public_url: st
         trunk_states=phone.trunks,
         trunk_tester=TrunkCheck(phone.endpoint, phone.trunks),
         traces=phone.lookout.traces,
+        bans=GuardBans(phone.lookout.guard, time.monotonic, now),
     )
 
 

@@ -51,7 +51,11 @@ def test_a_pbx_with_a_late_offer_and_a_fax(switchboard: Switchboard, tmp_path: P
 def test_what_the_trunk_tells_of_a_caller_is_shown_and_said(switchboard: Switchboard, tmp_path: Path) -> None:
     """A carrier with two asserted identities, a verdict, User-to-User in hex and a header of its own that the trunk lets through."""
     named = {"start": "bye", "steps": {"bye": {"say": "Goodbye {{user_to_user}}, and thank you.", "end": True}}}
-    trunk = {"sipMode": "ip_allowlist", "sipIp": "127.0.0.1, 127.0.0.9", "contextHeaders": ["User-to-User", "X-Customer-Id"]}
+    trunk = {
+        "sipMode": "ip_allowlist",
+        "sipIp": "127.0.0.1, 127.0.0.9",
+        "contextHeaders": ["User-to-User", "X-Customer-Id"],
+    }
 
     async def call() -> dict[str, Any]:
         made = await switchboard.node.post("/v1/trunks", trunk)

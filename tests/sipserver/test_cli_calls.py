@@ -278,6 +278,24 @@ def test_another_server_is_said() -> None:
     assert sentence(asyncio.run(asked())) == "404: Not Found"
 
 
+def test_a_banned_source_is_listed_and_let_in_again(office: Office) -> None:
+    scan = b"OPTIONS sip:us@127.0.0.1 SIP/2.0\r\nUser-Agent: friendly-scanner\r\n\r\n"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as scanner:
+        scanner.bind(("127.0.0.2", 0))
+        # The server may not have read it when the list is asked for.
+        for _ in range(100):
+            scanner.sendto(scan, office.node.sip)
+            bans = json.loads(office.command("bans", "list", "--json").stdout)
+            if bans:
+                break
+    assert [(ban["address"], ban["why"]) for ban in bans] == [("127.0.0.2", "scanner")]
+    assert office.command("bans", "list").stdout == f"127.0.0.2                 scanner    until {bans[0]['until']}\n"
+    lifted = office.command("bans", "lift", "127.0.0.2")
+    assert (lifted.exit_code, lifted.output) == (0, "")
+    assert office.command("bans", "list").stdout == ""
+    assert sentence(office.command("bans", "lift", "127.0.0.2")).startswith("404: ")
+
+
 def test_an_answer_that_is_no_json_is_said() -> None:
     async def page(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
