@@ -116,6 +116,7 @@ def options_of(given: OptionFields) -> TrunkOptions:
         region=given.region,
         from_user=given.from_user,
         identity=given.identity,
+        identity_format=given.identity_format,
         privacy=given.privacy,
         headers=tuple((header.name, header.value) for header in given.headers),
         codecs=tuple(given.codecs),

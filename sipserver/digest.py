@@ -88,10 +88,13 @@ def challenges(response: Response) -> list[Challenge]:
 
 @dataclass(slots=True)
 class _Nonce:
-    """A challenge in use. `count` is how often its nonce was used; its cnonce stays, as the -sess algorithms need it."""
+    """A challenge in use, of whoever is at `place`. `count` is how often its nonce was used; its cnonce stays, as the -sess
+    algorithms need it.
+    """
 
     challenge: Challenge
     cnonce: str
+    place: str
     count: int = 0
 
 
@@ -111,13 +114,13 @@ class DigestClient:
         """For one request and its retries."""
         return Attempt(self)
 
-    def credentials(self, request: Request) -> list[Header]:
-        """For a request nobody has challenged yet: with the nonces known, so that it may pass at once.
+    def credentials(self, request: Request, place: str | None = None) -> list[Header]:
+        """For a request nobody has challenged yet: with the nonces known of this place (None: of any), so that it may pass at once.
 
         Empty where there are none; a nonce without qop is not used again, for nothing would tell a replay.
         """
-        reusable = [key for key, nonce in self._nonces.items() if nonce.challenge.qop]
-        return self.credentials_for(reusable, request)
+        known = [(key, nonce) for key, nonce in self._nonces.items() if nonce.challenge.qop]
+        return self.credentials_for([key for key, nonce in known if place in (None, nonce.place)], request)
 
     def credentials_for(self, keys: Iterable[Key], request: Request) -> list[Header]:
         """With the nonces known of these realms; each use is counted."""
@@ -127,12 +130,16 @@ class DigestClient:
         """Whether the realm is one of ours."""
         return self._realms is None or challenge.realm in self._realms
 
-    def take(self, challenge: Challenge, cnonce: str) -> None:
+    def forget(self) -> None:
+        """Our credentials were not accepted: nobody gets them before he has asked."""
+        self._nonces.clear()
+
+    def take(self, challenge: Challenge, cnonce: str, place: str) -> None:
         """Remember a challenge in the place of the realm's last one; the oldest realm is forgotten when there are many."""
         self._nonces.pop(challenge.key, None)
         while len(self._nonces) >= MAX_REALMS:
             del self._nonces[next(iter(self._nonces))]
-        self._nonces[challenge.key] = _Nonce(challenge, cnonce)
+        self._nonces[challenge.key] = _Nonce(challenge, cnonce, place)
 
     def learn(self, request: Request, response: Response) -> None:
         """Take `nextnonce` from a response's Authentication-Info (RFC 7616 section 3.5)."""
@@ -142,7 +149,7 @@ class DigestClient:
         if following and nonce is not None:
             old = nonce.challenge
             fresh = Challenge(False, old.realm, following, old.algorithm, old.qop, old.opaque)
-            self._nonces[fresh.key] = _Nonce(fresh, nonce.cnonce)
+            self._nonces[fresh.key] = _Nonce(fresh, nonce.cnonce, nonce.place)
 
     def _credential(self, nonce: _Nonce, request: Request) -> Header:
         nonce.count += 1
@@ -158,10 +165,11 @@ class Attempt:
         self._answered: dict[Key, str] = {}
         self._stale: set[Key] = set()
 
-    def answer(self, response: Response, request: Request, cnonce: str) -> list[Header]:
+    def answer(self, response: Response, request: Request, cnonce: str, place: str = "") -> list[Header]:
         """The Authorization and Proxy-Authorization headers of the next try, all of them: they replace what `request` had.
 
-        `response` is the 401 or 407 that `request` got, `cnonce` fresh randomness. Raises DigestError when there is nothing
+        `response` is the 401 or 407 that `request` got, `cnonce` fresh randomness, `place` where it came from.
+        Raises DigestError when there is nothing
         that we can answer, or when our answer was not accepted: the same realm asks again without `stale`, or twice with.
         """
         found = [challenge for challenge in challenges(response) if self._client.may_answer(challenge)]
@@ -170,7 +178,7 @@ class Attempt:
         for challenge in found:
             self._check(challenge, _sent(request, challenge.proxy, challenge.realm).get("nonce"))
         for challenge in found:
-            self._client.take(challenge, cnonce)
+            self._client.take(challenge, cnonce, place)
             self._answered[challenge.key] = challenge.nonce
         return self._client.credentials_for(self._answered, request)
 

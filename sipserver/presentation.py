@@ -31,16 +31,35 @@ def dialled(number: str, options: TrunkOptions) -> str:
     countries. What is no number in E.164 stays as it is, and so does a number abroad of a region with several international
     prefixes, one for each carrier: without its plus it would be another number at home.
     """
-    if options.number_format != "national" or options.region is None or not number.startswith("+"):
+    return number if options.number_format != "national" else _national(number, options.region)
+
+
+def shown(number: str, options: TrunkOptions) -> str:
+    """A number of ours as who calls: as numbers are dialled, or in the form that the trunk wants identities in.
+
+    `digits`: the country code and the number, without the plus. What is no number in E.164 stays as it is.
+    """
+    match options.identity_format:
+        case "dialled":
+            return dialled(number, options)
+        case "national":
+            return _national(number, options.region)
+        case "digits" if number.startswith("+"):
+            return number.removeprefix("+")
+    return number
+
+
+def _national(number: str, region: str | None) -> str:
+    if region is None or not number.startswith("+"):
         return number
     try:
         parsed = phonenumbers.parse(number)
     except phonenumbers.NumberParseException:
         return number
-    if phonenumbers.region_code_for_number(parsed) == options.region:
+    if phonenumbers.region_code_for_number(parsed) == region:
         text = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
     else:
-        text = phonenumbers.format_out_of_country_calling_number(parsed, options.region)
+        text = phonenumbers.format_out_of_country_calling_number(parsed, region)
     if text.startswith("+"):
         return number
     return "".join(character for character in text if character.isdigit() or character in "*#") or number
@@ -53,11 +72,11 @@ def presented(number: str, display: str | None, options: TrunkOptions, host: str
     anonymous and `Privacy: id` asks the network to keep the asserted identity to itself (RFC 3323, RFC 3325 section 9.3); that is
     not asked of the Contact, so the number does not stand there either.
     """
-    shown = escape_user(dialled(number, options))
-    user = shown if options.from_user is None else escape_user(options.from_user)
+    caller = escape_user(shown(number, options))
+    user = caller if options.from_user is None else escape_user(options.from_user)
     from_ = NameAddr(ANONYMOUS_NAME, ANONYMOUS_URI) if options.privacy else NameAddr(display, _uri(user, host))
     contact = ANONYMOUS if options.privacy and options.from_user is None else user
-    headers = list(_identity(_uri(shown, host), display, options))
+    headers = list(_identity(_uri(caller, host), display, options))
     if options.privacy:
         headers.append(("Privacy", "id"))
     return Presentation(from_, contact, (*headers, *options.headers))

@@ -204,6 +204,7 @@ class TrunkOptions:
 
     `number_format`: how numbers stand in the URIs of this trunk, both ways; `region` (ISO 3166-1) reads those without a plus.
     `from_user` replaces the caller id in From, which then stands in the header that `identity` names (RFC 3325, RFC 5806).
+    `identity_format`: how the caller id is written: as numbers are `dialled`, or in a form of its own.
     `session_timer` in seconds (RFC 4028), None: only when the peer asks for it. `codecs` are encoding names in our order,
     `ptime` milliseconds. `max_channels`, `max_calls_per_second`, `ring_timeout_seconds` None: no limit of the trunk's own.
     `advertised_address`: the host in Via, Contact and SDP; peers inside `local_nets` (CIDR) see our own address instead.
@@ -214,6 +215,7 @@ class TrunkOptions:
     region: str | None = None
     from_user: str | None = None
     identity: Literal["none", "pai", "ppi", "diversion"] = "none"
+    identity_format: Literal["dialled", "e164", "digits", "national"] = "dialled"
     privacy: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     codecs: tuple[str, ...] = ("PCMU", "PCMA")

@@ -79,6 +79,7 @@ class TrunkOptions(Body):
     region: Annotated[str, Field(min_length=2, max_length=2), AfterValidator(_region)] | None = None
     from_user: User | None = None
     identity: Literal["none", "pai", "ppi", "diversion"] = "none"
+    identity_format: Literal["dialled", "e164", "digits", "national"] = "dialled"
     privacy: bool = False
     headers: Annotated[list[Header], Field(max_length=20, default_factory=list)]
     codecs: Annotated[
@@ -107,8 +108,9 @@ class TrunkOptions(Body):
 
     @model_validator(mode="after")
     def _reads_national_numbers(self) -> TrunkOptions:
-        if self.number_format == "national" and "number_format" in self.model_fields_set and self.region is None:
-            raise ValueError("numberFormat national needs the region whose numbers these are")
+        for name, written in (("number_format", "numberFormat"), ("identity_format", "identityFormat")):
+            if getattr(self, name) == "national" and name in self.model_fields_set and self.region is None:
+                raise ValueError(f"{written} national needs the region whose numbers these are")
         return self
 
 

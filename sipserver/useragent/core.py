@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sipserver.dialog import DialogId, server_dialog_id
 from sipserver.legs import Guard, Invitation, LadderTap, LegEvent, Source
@@ -32,6 +32,7 @@ from sipserver.useragent.placing import options_of, placing_of
 from sipserver.useragent.refers import unasked
 from sipserver.useragent.reply_way import reply_target
 from sipserver.useragent.server_leg import ServerLeg
+from sipserver.useragent.wallet import Wallet
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class UserAgent:
         self._limits = limits or Limits()
         self._takes_refer = takes_refer
         self._trunk_of = trunk_of
+        self._wallet = Wallet()
         self._dialogs: dict[DialogId, AgentLeg] = {}
         self._outbox: list[Outgoing] = []
         self._events: list[Event] = []
@@ -173,7 +175,8 @@ class UserAgent:
     def invite(self, invitation: Invitation, now: float) -> ClientLeg:
         """Place a call. Raises MessageError for an invitation that cannot be written as SIP."""
         self.timers.now = now
-        leg = ClientLeg(self, placing_of(invitation, self.identity))
+        placing = placing_of(invitation, self.identity)
+        leg = ClientLeg(self, replace(placing, digest=self._wallet.of(invitation.trunk)))
         self.legs.add(leg)
         leg.start()
         return leg

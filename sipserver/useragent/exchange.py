@@ -18,6 +18,8 @@ from sipserver.useragent.identity import Identity
 LARGE = 1300
 """Bytes of a request that do not fit into one datagram everywhere (RFC 3261 section 18.1.1)."""
 
+_CREDENTIALS = ("Authorization", "Proxy-Authorization")
+
 
 class Postman(Protocol):
     """What an exchange needs of the user agent."""
@@ -107,6 +109,7 @@ class Exchange:
         self._final = False
         self._targets: tuple[Target, ...] = ()
         self._answered = False
+        self._ahead = False
         self._attempt = None if errand.digest is None else errand.digest.attempt()
 
     def start(self) -> None:
@@ -138,6 +141,8 @@ class Exchange:
     def _send_anew(self, target: Target) -> None:
         self.request = replace(self.request, headers=self.request.headers.copy())
         self.request.headers.remove("Via")
+        if self._ahead:
+            self._strip_credentials()
         self._send(target)
 
     def _send(self, target: Target) -> None:
@@ -152,6 +157,7 @@ class Exchange:
         if self._errand.contact is not None:
             # By the transport that the name leads to, whatever this one request travels by.
             self.request.headers.set("Contact", self._errand.contact(facing))
+        self._show_credentials(target)
         self._large_over = self._large_target(target)
         by = self._large_over or target
         self._facing = replace(facing, transport=by.transport)
@@ -159,6 +165,22 @@ class Exchange:
         self.transaction = self._postman.transactions.request(
             self.request, by, self._receive, self._fail, ladder=self._errand.ladder
         )
+
+    def _show_credentials(self, target: Target) -> None:
+        """What this place asked for the last time it gets unasked: the request may pass at once (RFC 3261 section 22.2)."""
+        digest, headers = self._errand.digest, self.request.headers
+        if digest is None or self._errand.trusted not in (None, target.host):
+            return
+        if any(name in headers for name in _CREDENTIALS):
+            return
+        for name, value in digest.credentials(self.request, target.host):
+            headers.add(name, value)
+            self._ahead = True
+
+    def _strip_credentials(self) -> None:
+        for name in _CREDENTIALS:
+            self.request.headers.remove(name)
+        self._ahead = False
 
     def _large_target(self, target: Target) -> Target | None:
         """The same place over TCP, for a request too large for a datagram; None where it goes as it is.
@@ -194,6 +216,8 @@ class Exchange:
                 self.request = again
                 self._send(self.target)
                 return
+        if response.status >= 200 and self._errand.digest is not None:
+            self._errand.digest.learn(self.request, response)
         self._final = self._final or response.status >= 200
         self._on_response(response)
 
@@ -203,11 +227,15 @@ class Exchange:
         if self._attempt is None or self.called_off or target is None or trusted not in (None, target.host):
             return None
         try:
-            credentials = self._attempt.answer(response, self.request, self._postman.identity.random(8).hex())
+            cnonce = self._postman.identity.random(8).hex()
+            credentials = self._attempt.answer(response, self.request, cnonce, target.host)
         except DigestError:
+            if self._errand.digest is not None:
+                self._errand.digest.forget()
             return None
+        self._ahead = False
         again = replace(self.request, headers=self.request.headers.copy())
-        for name in ("Via", "Authorization", "Proxy-Authorization"):
+        for name in ("Via", *_CREDENTIALS):
             again.headers.remove(name)
         again.headers.set("CSeq", f"{self._errand.next_cseq()} {again.method}")
         for name, value in credentials:

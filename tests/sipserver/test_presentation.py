@@ -41,6 +41,29 @@ def test_numbers_are_written_as_the_trunk_dials_them(number: str, form: Any, reg
     assert dialled(number, TrunkOptions(number_format=form, region=region)) == written
 
 
+@pytest.mark.parametrize(
+    ("form", "number_format", "caller", "written"),
+    [
+        ("dialled", "e164", DE, DE),
+        ("dialled", "national", DE, "030123456"),
+        ("e164", "national", DE, DE),
+        ("digits", "e164", DE, "4930123456"),
+        ("digits", "national", DE, "4930123456"),
+        ("national", "e164", DE, "030123456"),
+        ("national", "e164", US, "0012025550123"),
+        ("digits", "raw", "101", "101"),
+    ],
+)
+def test_identities_may_have_a_form_of_their_own(form: Any, number_format: Any, caller: str, written: str) -> None:
+    own = {"identity_format": form, "number_format": number_format, "region": "DE"}
+    assert invite(caller=caller, **own).from_.uri == f"sip:{written}@sip.example.com"
+    request = invite(caller=caller, from_user="sip-id", identity="ppi", **own)
+    assert request.from_.uri == "sip:sip-id@sip.example.com"
+    assert request.headers.get("P-Preferred-Identity") == f"<sip:{written}@sip.example.com>"
+    called = "0012025550123" if number_format == "national" else US
+    assert request.uri == f"sip:{called}@sip.example.com"
+
+
 def test_without_options_the_number_stands_in_from_alone() -> None:
     request = invite()
     assert request.uri == f"sip:{US}@sip.example.com"

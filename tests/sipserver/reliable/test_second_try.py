@@ -103,7 +103,7 @@ def test_a_second_try_answers_challenges_of_its_own() -> None:
         """
     )
     tries = [m for m in script.sent if isinstance(m, Request) and m.method == "INVITE"]
-    assert ["proxy-authorization" in m.headers for m in tries] == [False, True, False, True]
+    assert ["proxy-authorization" in m.headers for m in tries] == [False, True, True, True]
     assert len({m.call_id for m in tries}) == len({m.from_.tag for m in tries}) == 1
 
 
