@@ -17,6 +17,7 @@ OnWatch = Callable[[str, str], None]
 """Told of each (SIP Call-ID, id of its call)."""
 
 _KEPT_EACH = 32
+_CSEQ_SHOWN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,8 @@ def masked_uri(uri: str) -> str:
 
 
 def _cseq(message: Request | Response) -> str:
-    try:
-        return str(message.cseq)
-    except MessageError:
-        return ""
+    """As it was written: who wrote it badly is shown that."""
+    return " ".join((message.headers.get("cseq") or "").split())[:_CSEQ_SHOWN]
 
 
 def _shorten(table: OrderedDict[str, str] | OrderedDict[str, deque[Rung]], size: int) -> None:

@@ -61,14 +61,22 @@ def glance(data: bytes) -> Glance | None:
     start = _START.match(data)
     if start is None:
         return None
-    call_id, cseq = _CALL_ID.search(data, start.end() - 1), _CSEQ.search(data, start.end() - 1)
+    method, uri, status, reason = start.groups()
+    head = data[start.end() - 1 : data.find(b"\r\n\r\n") + 4 or None]
     return Glance(
-        _text(start[1]) if start[1] else None,
-        int(start[3]) if start[3] else None,
-        _text(start[2] or start[4] or b""),
-        _text(call_id[1]) if call_id else "",
-        " ".join(_text(cseq[1]).split()) if cseq else "",
+        _text(method) if method else None,
+        int(status) if status else None,
+        _text(uri or reason or b""),
+        _value(head, b"\r\nCall-ID:", _CALL_ID),
+        " ".join(_value(head, b"\r\nCSeq:", _CSEQ).split()),
     )
+
+
+def _value(head: bytes, usual: bytes, pattern: re.Pattern[bytes]) -> str:
+    """A header's value; as nearly everybody spells the name it is found at once, and otherwise searched for."""
+    found = pattern.match(head, at) if (at := head.find(usual)) >= 0 else None
+    found = found or pattern.search(head)
+    return _text(found[1]) if found else ""
 
 
 def shown(packet: Packet) -> dict[str, Any]:

@@ -83,6 +83,7 @@ class Wiretap:
             self._unlogged += 1
             return
         fields: dict[str, object] = {} if seen.method else {"cseq": seen.cseq}
+        shown = seen.call_id[:_CALL_ID_SHOWN]
         if self._unlogged:
             fields["unlogged"], self._unlogged = self._unlogged, 0
         self._say(
@@ -90,7 +91,7 @@ class Wiretap:
             direction=direction,
             message=seen.kind,
             peer=f"{written(peer)}/{transport}",
-            sip_call_id=_UNSEEMLY.sub("?", seen.call_id[:_CALL_ID_SHOWN]),
+            sip_call_id=shown if shown.isascii() and shown.isprintable() else _UNSEEMLY.sub("?", shown),
             size=len(data),
             **fields,
         )

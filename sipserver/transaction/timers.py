@@ -15,11 +15,15 @@ _COMPACT_FROM = 1024
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """T1, T2, T4 of RFC 3261 section 17.1.1.1, in seconds, and what follows from them (table 4)."""
+    """T1, T2, T4 of RFC 3261 section 17.1.1.1, in seconds, and what follows from them (table 4).
+
+    `trying`: how long an INVITE may be without any answer before it gets its 100 (section 17.2.1: less than 0.2).
+    """
 
     t1: float = 0.5
     t2: float = 4.0
     t4: float = 5.0
+    trying: float = 0.1
 
     @property
     def patience(self) -> float:

@@ -212,7 +212,7 @@ class ServerTransaction(Transaction):
     the CANCEL that takes the INVITE back.
     """
 
-    __slots__ = ("final", "on_ack", "on_cancel")
+    __slots__ = ("_promise", "final", "on_ack", "on_cancel")
 
     def __init__(
         self, key: Key, request: Request, target: Target, around: Surroundings, *, ladder: bool = False
@@ -222,6 +222,15 @@ class ServerTransaction(Transaction):
         self.final: int | None = None
         self.on_ack: Callable[[Request], None] | None = None
         self.on_cancel: Callable[[ServerTransaction], None] | None = None
+        self._promise: Alarm | None = None
+
+    def promise(self, trying: Callable[[], Response]) -> None:
+        """Give the 100 of `trying` unless there is another answer soon (RFC 3261 section 17.2.1 allows 200 ms for that)."""
+        delay = self._around.intervals.trying
+        if delay > 0:
+            self._promise = self._around.timers.after(delay, lambda: self.respond(trying()))
+        else:
+            self.respond(trying())
 
     def receive(self, request: Request) -> None:
         """The request again, or the ACK that belongs to it."""
@@ -229,6 +238,9 @@ class ServerTransaction(Transaction):
 
     def respond(self, response: Response) -> None:
         """Answer; what comes after the final answer is not sent, but for the repetitions of a 2xx to INVITE."""
+        if self._promise is not None:
+            self._promise.cancel()
+            self._promise = None
         if response.status >= 200 and self.final is None:
             self.final = response.status
         self.take(_kind(self.machine is INVITE_SERVER, response.status), response)
@@ -236,6 +248,11 @@ class ServerTransaction(Transaction):
     def _pass(self, message: Message) -> None:
         if self.on_ack is not None and isinstance(message, Request):
             self.on_ack(message)
+
+    def _end(self) -> None:
+        super()._end()
+        if self._promise is not None:
+            self._promise.cancel()
 
     def _fail(self, status: int) -> None:
         """Timer H: the ACK of a failure never came. The user has done with the call already (RFC 3261 section 17.2.1)."""

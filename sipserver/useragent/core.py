@@ -37,7 +37,7 @@ from sipserver.useragent.wallet import Wallet
 
 @dataclass(frozen=True, slots=True)
 class Invited:
-    """A new inbound leg; its 100 is on its way."""
+    """A new inbound leg; it gets a 100 unless its owner answers it soon."""
 
     leg: ServerLeg
 
@@ -319,7 +319,7 @@ class UserAgent:
             tag = self.identity.stateless_tag(request)
             transaction.respond(response_to(request, 400, to_tag=tag))
             return
-        transaction.respond(response_to(request, 100))
+        transaction.promise(lambda: response_to(request, 100))
         self.legs.add(leg)
         self._events.append(Invited(leg))
 

@@ -20,7 +20,7 @@ KEEP_RINGING = 60.0
 
 
 class ServerLeg(AgentLeg):
-    """Ringing until `answer` or `reject`; then waiting for the ACK; then established. The 100 has been sent by the maker."""
+    """Ringing until `answer` or `reject`; then waiting for the ACK; then established. The 100 is the maker's."""
 
     def __init__(self, agent: Agent, transaction: ServerTransaction, source: Source) -> None:
         """Raises MessageError for an INVITE that no dialog can be made of."""

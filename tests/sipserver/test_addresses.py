@@ -9,6 +9,7 @@ import pytest
 from sipserver.legs import Source
 from sipserver.message import Params, Request, Via
 from sipserver.protocols import Trunk, TrunkOptions
+from sipserver.transaction import Intervals
 from sipserver.useragent.addresses import MAX_LEARNT, Addresses, Facing, Told
 from sipserver.useragent.core import UserAgent
 from sipserver.useragent.identity import Identity
@@ -111,7 +112,7 @@ def transcript(told: Told, trunk: Trunk, **more: str) -> Transcript:
     """A user agent at 10.0.0.5; its peer is at 192.0.2.9, and everything that comes from there is the trunk's."""
     ports = {"udp": 5060, "tcp": 5060, "tls": 5061}
     identity = Identity.make(Addresses(own, told), ports, "Test", counting_random())  # type: ignore[arg-type]
-    agent = UserAgent(identity, Everybody(), trunk_of=lambda _request, _source: trunk)
+    agent = UserAgent(identity, Everybody(), trunk_of=lambda _request, _source: trunk, intervals=Intervals(trying=0.0))
     return Transcript(agent, trunk=trunk, **more)  # type: ignore[arg-type]
 
 

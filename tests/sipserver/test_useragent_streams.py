@@ -9,6 +9,7 @@ from typing import cast
 
 from sipserver.legs import Answered, Ended, Leg, LegEvent, Source
 from sipserver.message import Request, Response, StreamFramer, parse
+from sipserver.transaction import Intervals
 from sipserver.transport.tcp import TcpCallbacks, TcpLimits, TcpTransport
 from sipserver.useragent import SipEndpoint
 from tests.sipserver.transcripts import ANSWER, OFFER, Everybody
@@ -69,7 +70,7 @@ def meet(
     test: Callable[[SipEndpoint, Peer], Awaitable[None]],
 ) -> None:
     async def main() -> None:
-        endpoint = SipEndpoint("127.0.0.1", 0, guard=Everybody())
+        endpoint = SipEndpoint("127.0.0.1", 0, guard=Everybody(), intervals=Intervals(trying=0.0))
         await endpoint.start(on_invite)
         reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
         try:

@@ -40,6 +40,7 @@ from sipserver.message import Headers, Request, Response, parse, response_to
 from sipserver.protocols import Trunk
 from sipserver.referto import ReferTo
 from sipserver.replaces import Replaces
+from sipserver.transaction import Intervals
 from sipserver.useragent.addresses import Addresses, Told
 from sipserver.useragent.client_leg import ClientLeg
 from sipserver.useragent.core import Event, Happened, Invited, Over, UserAgent
@@ -58,6 +59,7 @@ MIXED = (
 )
 """The same description among other things, nested, as switches with ISUP send it (RFC 5621)."""
 ANSWER = OFFER.replace(b"192.0.2.9", b"192.0.2.1")
+AT_ONCE = Intervals(trying=0.0)
 TRUNK = Trunk("t", "o", "ip_allowlist", "192.0.2.9", 5070, username="u", password="p")
 
 
@@ -79,12 +81,15 @@ def user_agent(
     limits: Limits | None = None,
     is_full: Callable[[], bool] = lambda: False,
     takes_refer: Callable[[Source], bool] = lambda source: False,
+    intervals: Intervals = AT_ONCE,
 ) -> UserAgent:
-    """A user agent at 192.0.2.1:5060."""
+    """A user agent at 192.0.2.1:5060, which gives its 100 at once."""
     identity = Identity.make(
         Addresses(lambda _peer: "192.0.2.1", Told(learn=True)), {"udp": 5060, "tcp": 5060}, "Test", counting_random()
     )
-    return UserAgent(identity, guard or Everybody(), limits=limits, is_full=is_full, takes_refer=takes_refer)
+    return UserAgent(
+        identity, guard or Everybody(), limits=limits, is_full=is_full, takes_refer=takes_refer, intervals=intervals
+    )
 
 
 @dataclass

@@ -44,7 +44,7 @@ def test_a_call_over_a_trunk_that_requires_it() -> None:
             assert dialling.stage.end("out") == ("completed", "customer_ended")
             assert rung.stage.end() == ("completed", "agent_ended")
             ladder = ladder_of(rung, "call-1")
-            assert ladder[:3] == ["< INVITE", "> 100", "> 180"]
+            assert [rung for rung in ladder if rung != "> 100"][:2] == ["< INVITE", "> 180"]
             assert "< PRACK" in ladder
             assert ladder.count("> 200") >= 2
 

@@ -83,7 +83,7 @@ def test_a_call_that_the_dialling_agent_ends() -> None:
                 for c, e in rung.stage.log.published
                 if c == "call-1"
             ]
-            assert ladder[:5] == ["< INVITE", "> 100", "> 180", "> 200", "< ACK"]
+            assert [rung for rung in ladder if rung != "> 100"][:4] == ["< INVITE", "> 180", "> 200", "< ACK"]
             assert "< BYE" in ladder
 
     asyncio.run(scene())
