@@ -53,6 +53,7 @@ class _Picture:
     called: Mapping[tuple[str, str], PhoneNumberRow] = field(default_factory=dict)
     addresses: Mapping[Address, Sequence[Trunk]] = field(default_factory=dict)
     networks: Sequence[tuple[Network, Trunk]] = ()
+    users: Mapping[str, Trunk] = field(default_factory=dict)
 
 
 async def resolve_by_system(host: str) -> Sequence[str]:
@@ -87,6 +88,7 @@ class Directory:
                 called=dict(_called(found_numbers, known)),
                 addresses=self._addresses(known.values()),
                 networks=list(_networks(known.values())),
+                users={trunk.inbound_username: trunk for trunk in known.values() if trunk.inbound_username},
             )
             if self._watch is not None:
                 self._watch(tuple(known.values()))
@@ -148,6 +150,10 @@ class Directory:
     def trunk(self, trunk_id: str) -> Trunk | None:
         """A trunk with its secrets."""
         return self._picture.trunks.get(trunk_id)
+
+    def inbound_users(self) -> Mapping[str, Trunk]:
+        """The trunks whose peers show credentials, by their user name."""
+        return self._picture.users
 
     def has_limits(self) -> bool:
         """Whether any trunk takes only so many calls, or only so fast."""

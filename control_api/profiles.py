@@ -106,6 +106,8 @@ def trunk_of(row: TrunkRow, box: SecretBox) -> Trunk:
         auth_user=row.auth_user,
         password=box.open_optional(row.password),
         options=options_of(OptionFields.model_validate(row.options)),
+        inbound_username=row.inbound_username,
+        inbound_password=box.open_optional(row.inbound_password),
     )
 
 

@@ -42,6 +42,9 @@ class SecretBox:
         except InvalidToken:
             raise SecretsUnreadable("A secret was sealed with another master key.") from None
 
+    def seal_optional(self, text: str | None) -> str | None:
+        return None if text is None else self.seal(text)
+
     def open_optional(self, sealed: str | None) -> str | None:
         return None if sealed is None else self.open(sealed)
 

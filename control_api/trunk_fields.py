@@ -35,6 +35,10 @@ FIELDS = frozenset(
 )
 
 
+INBOUND = frozenset({"inboundUsername", "inboundPassword"})
+"""Fields of `/trunks` alone."""
+
+
 def refuse_hosted(given: Mapping[str, Any]) -> None:
     """Raises ApiError 400 for the hosted providers."""
     provider = given.get("provider", "sip")
@@ -47,9 +51,14 @@ def refuse_hosted(given: Mapping[str, Any]) -> None:
 def trunk_from(fields: Mapping[str, Any], organization_id: str, box: SecretBox, now: int) -> TrunkRow:
     """The trunk of a complete set of SIP fields. Raises ApiError 400, naming what is missing or not available."""
     mode: Mode = fields["sipMode"]
-    problems = [(name, f"is required when sipMode is {mode}") for name in REQUIRED[mode] if not fields.get(name)]
+    needed = () if mode == "ip_allowlist" and fields.get("inboundUsername") else REQUIRED[mode]
+    problems = [(name, f"is required when sipMode is {mode}") for name in needed if not fields.get(name)]
     if mode == "registration" and fields.get("sipPassword") == MASK and not fields.get("sealedPassword"):
         problems.append(("sipPassword", "is the mask of a password, and there is none to be kept"))
+    if bool(fields.get("inboundUsername")) is not bool(fields.get("inboundPassword")):
+        problems.append(("inboundPassword", "goes with inboundUsername: both, or neither"))
+    if fields.get("inboundPassword") == MASK and not fields.get("sealedInboundPassword"):
+        problems.append(("inboundPassword", "is the mask of a password, and there is none to be kept"))
     if problems:
         raise invalid(*problems)
     make = _registration if mode == "registration" else _allowlist
@@ -61,6 +70,8 @@ def trunk_from(fields: Mapping[str, Any], organization_id: str, box: SecretBox, 
         transport=fields.get("transport") or fields[TRANSPORT[mode]],
         created_at=now,
         updated_at=now,
+        inbound_username=fields.get("inboundUsername"),
+        inbound_password=fields.get("sealedInboundPassword") or box.seal_optional(fields.get("inboundPassword")),
         **make(fields, box),
     )
 
@@ -68,8 +79,9 @@ def trunk_from(fields: Mapping[str, Any], organization_id: str, box: SecretBox, 
 def fields_of(trunk: TrunkRow) -> dict[str, Any]:
     """The SIP fields that describe a trunk; its password as the mask."""
     fields = {"sipMode": trunk.mode, "sipPort": trunk.port, "sipRegisterTransport": "udp", "sipProtocol": "udp"}
+    fields |= _inbound(trunk)
     if trunk.mode == "ip_allowlist":
-        return {**fields, "sipIp": ", ".join(trunk.sources), "sipProtocol": trunk.transport}
+        return {**fields, "sipIp": ", ".join(trunk.sources) or None, "sipProtocol": trunk.transport}
     return {
         **fields,
         "sipUsername": trunk.username,
@@ -88,10 +100,12 @@ def changed(trunk: TrunkRow, given: Mapping[str, Any], box: SecretBox, now: int)
     """
     fields = fields_of(trunk)
     if given.get("sipMode", trunk.mode) != trunk.mode:
-        fields = {"sipPort": 5060, "sipRegisterTransport": "udp", "sipProtocol": "udp"}
-    fields |= {name: value for name, value in given.items() if name in FIELDS or name == "transport"}
+        fields = {"sipPort": 5060, "sipRegisterTransport": "udp", "sipProtocol": "udp", **_inbound(trunk)}
+    fields |= {name: value for name, value in given.items() if name in FIELDS | INBOUND or name == "transport"}
     if fields.get("sipPassword") == MASK:
         fields["sealedPassword"] = trunk.password
+    if fields.get("inboundPassword") == MASK:
+        fields["sealedInboundPassword"] = trunk.inbound_password
     return trunk_from(fields, trunk.organization_id, box, now)
 
 
@@ -109,6 +123,11 @@ def sip_of(trunk: TrunkRow) -> Sip:
     )
 
 
+def _inbound(trunk: TrunkRow) -> dict[str, Any]:
+    shown = None if trunk.inbound_password is None else MASK
+    return {"inboundUsername": trunk.inbound_username, "inboundPassword": shown}
+
+
 def _registration(fields: Mapping[str, Any], box: SecretBox) -> dict[str, Any]:
     """Calls come from the registrar or its proxy. One user at one registrar is one registration, whatever else is said of it."""
     user, host, proxy = fields["sipUsername"], fields["sipProxy"].lower(), fields.get("sipOutboundProxy")
@@ -124,11 +143,12 @@ def _registration(fields: Mapping[str, Any], box: SecretBox) -> dict[str, Any]:
 
 
 def _allowlist(fields: Mapping[str, Any], _box: SecretBox) -> dict[str, Any]:
-    """Calls go to the first of the sources that is one machine."""
-    sources = [source.lower() for source in split_sources(fields["sipIp"])]
+    """Calls go to the first of the sources that is one machine. Peers with credentials need none: such a trunk only takes calls."""
+    sources = [source.lower() for source in split_sources(fields.get("sipIp") or "")]
     transport = fields.get("transport") or fields["sipProtocol"]
+    who = ",".join(sorted(sources)) or f"inbound {fields.get('inboundUsername')}"
     return {
-        "identity": f"ip_allowlist {','.join(sorted(sources))}:{fields['sipPort']}/{transport}",
+        "identity": f"ip_allowlist {who}:{fields['sipPort']}/{transport}",
         "host": next((host for source in sources if (host := _machine(source))), ""),
         "sources": sources,
         "outbound_proxy": None,

@@ -43,6 +43,7 @@ class Calls:
         limits: Limits,
         manners: Manners,
         registered: Registered = nothing_registered,
+        shown: Registered = nothing_registered,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._endpoint = endpoint
@@ -51,7 +52,7 @@ class Calls:
         self._room = TrunkRoom(self._live, clock)
         services = replace(services, room=self._room)
         self._inbound = Inbound(
-            services, directory, self._live, self._capacity, self._room, new_id, manners, registered
+            services, directory, self._live, self._capacity, self._room, new_id, manners, registered, shown
         )
         self._outbound = Outbound(endpoint, services, self._live, self._capacity)
 

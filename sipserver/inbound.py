@@ -67,6 +67,7 @@ class Inbound:
         new_id: Callable[[], str],
         manners: Manners = Manners(),
         registered: Registered = nothing_registered,
+        shown: Registered = nothing_registered,
     ) -> None:
         self._services = services
         self._directory = directory
@@ -76,6 +77,7 @@ class Inbound:
         self._new_id = new_id
         self._manners = manners
         self._registered = registered
+        self._shown = shown
 
     async def take(self, leg: Leg) -> None:
         """Refuse the call, or see it through to its end. Raises nothing but CancelledError."""
@@ -137,8 +139,7 @@ class Inbound:
 
     def _same_trunk(self, call: Call, leg: Leg) -> bool:
         """Whether the INVITE comes from the trunk of the call: a Call-ID and two tags are no proof of being allowed."""
-        line = self._registered(leg.invite)
-        trunks = self._directory.trunks_of(leg.source.host) if leg.source else ()
+        line, trunks = self._callers_trunks(leg)
         known = {trunk.id for trunk in (*trunks, *(() if line is None else (line,)))}
         return call.party.trunk is not None and call.party.trunk.id in known
 
@@ -154,8 +155,7 @@ class Inbound:
 
         An unknown source has been refused by the guard; it is asked again here, for trunks come and go.
         """
-        line = self._registered(leg.invite)
-        trunks = self._directory.trunks_of(leg.source.host) if leg.source else ()
+        line, trunks = self._callers_trunks(leg)
         if line is None and not trunks:
             raise Rejected(403, "The source belongs to no trunk.")
         route = (
@@ -170,6 +170,12 @@ class Inbound:
         if route is None:
             raise Rejected(404, "No such number on the trunks of this source.")
         return route
+
+    def _callers_trunks(self, leg: Leg) -> tuple[Trunk | None, Sequence[Trunk]]:
+        """The trunk that was named, and those of the source. Credentials count where the guard has asked for them: of no known source."""
+        trunks = self._directory.trunks_of(leg.source.host) if leg.source else ()
+        line = self._registered(leg.invite)
+        return line or (None if trunks else self._shown(leg.invite)), trunks
 
     async def _first_route(self, called: Sequence[str], trunks: Sequence[Trunk]) -> Route | None:
         for number in called:

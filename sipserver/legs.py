@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from sipserver.message import Request, Response
+from sipserver.message.check import Refusal
 from sipserver.protocols import Trunk
 from sipserver.replaces import DialogName, Replaces
 
@@ -246,8 +247,8 @@ LadderTap = Callable[[str, Literal["<", ">"], Request | Response], None]
 class Guard(Protocol):
     """Decides, before any state is made, whether a request may come in."""
 
-    def admit(self, request: Request, source: Source) -> int | None:
-        """None: it may. Else the status to answer statelessly; 0 to drop without an answer."""
+    def admit(self, request: Request, source: Source) -> int | Refusal | None:
+        """None: it may. Else the status to answer statelessly, with headers where a Refusal has them; 0 to drop without an answer."""
 
 
 class Endpoint(Protocol):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from sipserver.guard import Policy, Registered, SourceGuard
+from sipserver.guard import Challenger, Policy, Registered, SourceGuard
 from sipserver.locate import Transport
 from sipserver.logs import say
-from sipserver.protocols import AgentDirectory
+from sipserver.protocols import AgentDirectory, Trunk
 from sipserver.settings import GuardSection, Settings, TraceSection, split_host_port
 from sipserver.trace.export import HepExport
 from sipserver.trace.files import TraceFiles
@@ -43,11 +44,16 @@ class Lookout:
         folder: Path,
         directory: AgentDirectory,
         registered: Registered,
+        users: Callable[[], Mapping[str, Trunk]],
         wall: Callable[[], int],
         stack: ExitStack,
     ) -> Lookout:
-        """`folder` is where traces are written, `wall` tells µs since the epoch. Raises OSError for a collector without address."""
-        guard = SourceGuard(directory, time.monotonic, _policy(settings.guard), registered)
+        """`folder` is where traces are written, `users` whose inbound credentials there are, `wall` tells µs since the epoch.
+
+        Raises OSError for a collector without address.
+        """
+        challenger = _challenger(settings.guard, users)
+        guard = SourceGuard(directory, time.monotonic, _policy(settings.guard), registered, challenger)
         traces = _traces(settings.trace, folder)
         sinks: list[Sink] = [traces.take]
         export = _export(settings.trace)
@@ -74,6 +80,11 @@ class _Own:
     def address(self, transport: Transport) -> Address:
         """Host and port."""
         return self._host or "0.0.0.0", self.ports.get(transport, 0)
+
+
+def _challenger(guard: GuardSection, users: Callable[[], Mapping[str, Trunk]]) -> Challenger:
+    """Nonces are this process's own: after a restart they are stale."""
+    return Challenger(users, guard.realm, guard.digest_algorithms, os.urandom(32), os.urandom)
 
 
 def _policy(guard: GuardSection) -> Policy:

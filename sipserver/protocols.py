@@ -241,7 +241,7 @@ class Trunk:
 
     `host` is where calls are sent (registrar, proxy or peer), `sources` what calls may come from: addresses, CIDR
     blocks or names. `username`/`password` answer the trunk's own challenges only. `transport` `auto`: the DNS decides
-    (RFC 3263 section 4.1).
+    (RFC 3263 section 4.1). Who shows the inbound ones, from wherever, is this trunk's peer: we challenge those whom we do not know.
     """
 
     id: str
@@ -256,6 +256,8 @@ class Trunk:
     auth_user: str | None = None
     password: str | None = field(default=None, repr=False)
     options: TrunkOptions = TrunkOptions()
+    inbound_username: str | None = None
+    inbound_password: str | None = field(default=None, repr=False)
 
 
 FallbackReason = Literal["inactive", "not_ready", "limit", "closed", "error"]

@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +56,7 @@ from sipserver.background import Background
 from sipserver.banlist import GuardBans
 from sipserver.calls import Calls
 from sipserver.capacity import Limits
+from sipserver.guests import Guests
 from sipserver.inbound import Manners
 from sipserver.ladder import Ladder
 from sipserver.lookout import Lookout
@@ -217,7 +217,9 @@ async def _sip(base: Base, stack: AsyncExitStack) -> Telephony:
     host, port = split_host_port(sip.bind)
     trunks = Trunks.make(base.box.signing_keys()[0], now, probe_seconds=sip.probe_seconds, learn=sip.learn_address)
     sockets = stack.enter_context(ExitStack())
-    lookout = Lookout.make(base.settings, base.folder.traces, base.directory, trunks.trunk_of, now, sockets)
+    users = base.directory.inbound_users
+    lookout = Lookout.make(base.settings, base.folder.traces, base.directory, trunks.trunk_of, users, now, sockets)
+    guests = Guests(base.directory, trunks, lookout.guard)
     base.live.tap(lookout.traces.observe)
     stack.push_async_callback(lookout.traces.flush)
     ladder = Ladder(base.live.publish, on_watch=lookout.traces.watch)
@@ -229,12 +231,12 @@ async def _sip(base: Base, stack: AsyncExitStack) -> Telephony:
         tls=_tls(base.settings),
         local_nets=sip.local_nets,
         learn_address=sip.learn_address,
-        trunk_of=partial(trunks.whose, base.directory),
+        trunk_of=guests.trunk_of,
         guard=lookout.guard,
         tap=ladder.tap,
         wire=lookout.wire,
         limits=SipLimits(retry_after=sip.retry_after_seconds),
-        takes_refer=lambda source: any(trunk.options.accept_refer for trunk in base.directory.trunks_of(source.host)),
+        takes_refer=guests.takes_refer,
     )
     services = party.Services(
         log=base.call_log,
@@ -248,7 +250,16 @@ async def _sip(base: Base, stack: AsyncExitStack) -> Telephony:
     )
     limits = Limits(server.max_calls, server.max_calls_per_agent)
     manners = Manners(sip.ring_seconds)
-    calls = Calls(endpoint, services, base.directory, _new_id, limits, manners, registered=trunks.trunk_of)
+    calls = Calls(
+        endpoint,
+        services,
+        base.directory,
+        _new_id,
+        limits,
+        manners,
+        registered=trunks.trunk_of,
+        shown=lookout.guard.shown,
+    )
     stack.push_async_callback(endpoint.stop)
     stack.push_async_callback(calls.stop)
     await calls.start()

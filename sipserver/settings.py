@@ -142,6 +142,16 @@ class GuardSection(Section):
     strikes: int = Field(
         default=20, ge=1, description="refusals, malformed messages and floods in a minute that make a ban"
     )
+    realm: str = Field(
+        default="antiphon",
+        min_length=1,
+        max_length=100,
+        pattern=r"^[ -~]+$",
+        description="the realm of our own challenges, for trunks with inboundUsername",
+    )
+    digest_algorithms: tuple[Literal["SHA-256", "MD5"], ...] = Field(
+        default=("SHA-256", "MD5"), min_length=1, description="what our challenges offer, the preferred first"
+    )
 
 
 class TraceSection(Section):

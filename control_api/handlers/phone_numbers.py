@@ -192,7 +192,9 @@ async def _trunk_after(
         return await _named(connection, trunk.organization_id, given)
     if not FIELDS & set(given):
         return trunk
-    wanted = changed(trunk, given, services.box, now)
+    # Inbound credentials are the trunk's own: another one that a number's fields describe has none.
+    bare = replace(trunk, inbound_username=None, inbound_password=None)
+    wanted = changed(bare, given, services.box, now)
     return await trunks.create_or_share(connection, wanted)
 
 

@@ -17,7 +17,7 @@ from control_api.models.trunk import OPTIONS, Trunk, TrunkCreate, TrunkOptions, 
 from control_api.models.trunk_check import Step, TrunkTest
 from control_api.store import agents, trunks
 from control_api.store.trunks import TrunkRow
-from control_api.trunk_fields import FIELDS, changed, trunk_from
+from control_api.trunk_fields import FIELDS, INBOUND, changed, trunk_from
 from control_api.trunk_view import trunk_resource
 
 
@@ -64,7 +64,7 @@ async def update_trunk(context: Context, body: TrunkUpdate, trunk_id: str) -> Tr
     async def write(connection: AsyncConnection) -> Trunk:
         found = await find_trunk(connection, context, trunk_id)
         row = replace(found, options=_options(found.options, given), name=given.get("name", found.name), updated_at=now)
-        if {*FIELDS, "transport"} & set(given):
+        if {*FIELDS, *INBOUND, "transport"} & set(given):
             kept = {name: getattr(row, name) for name in ("id", "created_at", "name", "options", "standalone")}
             row = replace(changed(row, _chosen(given), services.box, now), **kept)
         await _check_agent(connection, row)
@@ -145,3 +145,7 @@ async def _check_alone(connection: AsyncConnection, row: TrunkRow) -> None:
     other = await trunks.by_identity(connection, row.organization_id, row.identity)
     if other is not None and other.id != row.id:
         raise conflict(f"There is a trunk with this user and registrar, or these sources, already: {other.id}.")
+    if row.inbound_username is not None:
+        guest = await trunks.by_inbound_username(connection, row.inbound_username)
+        if guest is not None and guest.id != row.id:
+            raise conflict("There is a trunk with this inboundUsername already.")

@@ -9,7 +9,7 @@ import phonenumbers
 from pydantic import AfterValidator, Field, model_validator
 
 from control_api.models.base import Body, Id, Time
-from control_api.models.phone_number import Health, Host, Registration, SipFields, User
+from control_api.models.phone_number import Health, Host, Password, Registration, SipFields, User
 
 TrunkTransport = Literal["auto", "udp", "tcp", "tls"]
 Codec = Literal["PCMU", "PCMA"]
@@ -121,7 +121,8 @@ class TrunkSettings(SipFields, TrunkOptions):
     """What can be set of a trunk. Which SIP fields are needed depends on `sipMode`.
 
     `transport` stands for sipRegisterTransport or sipProtocol, whichever the mode has, and may also be `auto`: NAPTR and SRV
-    records decide (RFC 3263).
+    records decide (RFC 3263). `inboundUsername` and `inboundPassword` are for peers whose addresses cannot be known: an INVITE from
+    an unknown source is challenged for them. With them `ip_allowlist` needs no `sipIp`.
     """
 
     READ_ONLY: ClassVar[frozenset[str]] = frozenset(
@@ -130,6 +131,8 @@ class TrunkSettings(SipFields, TrunkOptions):
 
     name: Annotated[str | None, Field(max_length=255)] = None
     transport: TrunkTransport | None = None
+    inbound_username: User | None = None
+    inbound_password: Password | None = None
 
 
 class TrunkCreate(TrunkSettings):

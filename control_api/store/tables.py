@@ -78,9 +78,13 @@ trunks = sa.Table(
     sa.Column("options", sa.JSON, nullable=False, server_default="{}"),
     # Made by itself: it stays when no number comes by it.
     sa.Column("standalone", sa.Boolean, nullable=False, server_default=sa.false()),
+    # What its peers answer our challenges with.
+    sa.Column("inbound_username", sa.String(60)),
+    sa.Column("inbound_password", sa.Text),
     sa.Column("created_at", Micros, nullable=False),
     sa.Column("updated_at", Micros, nullable=False),
     sa.UniqueConstraint("organization_id", "identity"),
+    sa.Index(None, "inbound_username", unique=True),
 )
 
 phone_numbers = sa.Table(

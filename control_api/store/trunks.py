@@ -15,7 +15,8 @@ from control_api.store.tables import phone_numbers, trunks
 
 @dataclass(frozen=True, slots=True)
 class TrunkRow:
-    """`identity` tells trunks of an organization apart; `password` is sealed; `options` are the contract's, as they were given.
+    """`identity` tells trunks of an organization apart; `password` and `inbound_password` are sealed; `options` are the contract's,
+    as they were given.
 
     A `standalone` trunk was made by itself, and stays when no number comes by it.
     """
@@ -37,6 +38,8 @@ class TrunkRow:
     name: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     standalone: bool = False
+    inbound_username: str | None = None
+    inbound_password: str | None = None
 
 
 async def create_or_share(connection: AsyncConnection, row: TrunkRow) -> TrunkRow:
@@ -45,7 +48,8 @@ async def create_or_share(connection: AsyncConnection, row: TrunkRow) -> TrunkRo
     if found is None:
         await insert(connection, row)
         return row
-    kept = {name: getattr(found, name) for name in ("id", "created_at", "name", "options", "standalone")}
+    own = ("id", "created_at", "name", "options", "standalone", "inbound_username", "inbound_password")
+    kept = {name: getattr(found, name) for name in own}
     shared = replace(row, **kept)
     await update(connection, shared)
     return shared
@@ -69,6 +73,12 @@ async def delete(connection: AsyncConnection, trunk_id: str) -> None:
 async def by_identity(connection: AsyncConnection, organization_id: str, identity: str) -> TrunkRow | None:
     query = sa.select(trunks).where(trunks.c.organization_id == organization_id, trunks.c.identity == identity)
     found = (await connection.execute(query)).first()
+    return TrunkRow(**found._asdict()) if found else None
+
+
+async def by_inbound_username(connection: AsyncConnection, username: str) -> TrunkRow | None:
+    """Of any organization: who calls shows nothing but the name."""
+    found = (await connection.execute(sa.select(trunks).where(trunks.c.inbound_username == username))).first()
     return TrunkRow(**found._asdict()) if found else None
 
 

@@ -11,9 +11,11 @@ import structlog
 
 from sipserver.guard.bans import Ban, Bans
 from sipserver.guard.buckets import Buckets, Refill, address_of
+from sipserver.guard.challenge import Challenger
 from sipserver.guard.fingerprints import is_scanner
 from sipserver.legs import Source
 from sipserver.message import Request
+from sipserver.message.check import Refusal
 from sipserver.protocols import AgentDirectory, Trunk
 
 log = structlog.get_logger(__name__)
@@ -61,6 +63,9 @@ class SourceGuard:
     An unknown source learns nothing: INVITE, OPTIONS, REGISTER and whatever else get the same 403; an ACK, which has no answer,
     is dropped, and so is everything above the rate. `counters` tells what was dropped unread, `limited` or `banned`, and how
     many `bans` there were.
+
+    Where a trunk has inbound credentials an INVITE gets a challenge instead, the same from everybody. Who answers it rightly is
+    heard as a known one from then on, and challenged again for each call.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class SourceGuard:
         now: Callable[[], float],
         policy: Policy = Policy(),
         registered: Registered = nothing_registered,
+        challenger: Challenger | None = None,
     ) -> None:
         self.counters: Counter[str] = Counter()
         self._registered = registered
@@ -79,6 +85,8 @@ class SourceGuard:
         self._bans = Bans(policy.ban_seconds, policy.strikes)
         self._lines = Buckets(Refill(1, 5), Refill(2, 20))
         self._met: OrderedDict[str, float] = OrderedDict()
+        self._challenger = challenger
+        self._users: OrderedDict[str, str] = OrderedDict()
 
     def knows(self, host: str) -> bool:
         """Whether this address belongs to a trunk, or to somebody whom we have to do with."""
@@ -98,13 +106,24 @@ class SourceGuard:
             return self._known.take(source.host, self._now()) or self._dropped("limited")
         return self._hears_stranger(data, address_of(source.host), source.host)
 
-    def admit(self, request: Request, source: Source) -> int | None:
-        """None: it may come in. 403, or 0 to drop it."""
+    def shown(self, request: Request) -> Trunk | None:
+        """The trunk whose credentials a request showed that was let in for them."""
+        return None if self._challenger is None else self._challenger.trunk_of(request)
+
+    def guest(self, host: str) -> Trunk | None:
+        """The trunk whose credentials came from this address last, of an address that is no trunk's."""
+        user = self._users.get(host)
+        return None if user is None or self._challenger is None else self._challenger.user(user)
+
+    def admit(self, request: Request, source: Source) -> int | Refusal | None:
+        """None: it may come in. A challenge, 403, or 0 to drop it."""
         if self._directory.trunks_of(source.host):
             return None
         if self._registered(request) is not None:
             self.met(source.host)
             return None
+        if self._challenger is not None and request.method == "INVITE" and self._challenger.has_users:
+            return self._challenged(self._challenger, request, source.host)
         self._strike(address_of(source.host), "refused")
         return 0 if request.method == "ACK" else 403
 
@@ -116,6 +135,25 @@ class SourceGuard:
     def lift(self, host: str) -> bool:
         """End a ban; False where there is none."""
         return self._bans.lift(address_of(host))
+
+    def _challenged(self, challenger: Challenger, request: Request, host: str) -> Refusal | None:
+        """None for right credentials. A known guest is not banned for a challenge, for he gets one with each call."""
+        now = self._now()
+        shown = challenger.judge(request, host, now)
+        if shown.trunk is not None:
+            self.met(host)
+            self._users[host] = shown.trunk.inbound_username or ""
+            self._users.move_to_end(host)
+            if len(self._users) > _MET:
+                self._users.popitem(last=False)
+            return None
+        if shown.wrong:
+            self._met.pop(host, None)
+            if self._lines.take(host, now):
+                log.warning("sip_credentials_refused", source=host)
+        if not self.knows(host):
+            self._strike(address_of(host), "refused")
+        return challenger.challenge(host, now, shown.stale)
 
     def _hears_stranger(self, data: bytes, address: str, host: str) -> bool:
         now = self._now()

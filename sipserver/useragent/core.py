@@ -16,7 +16,7 @@ from sipserver.dialog import DialogId, server_dialog_id
 from sipserver.legs import Guard, Invitation, LadderTap, LegEvent, Source
 from sipserver.locate import Record, Target
 from sipserver.message import MessageError, Request, Response, SipUri, mark_source, parse, response_to
-from sipserver.message.check import Capabilities, discard, refuse
+from sipserver.message.check import Capabilities, Refusal, discard, refuse
 from sipserver.protocols import Trunk
 from sipserver.replaces import replaced_dialog
 from sipserver.transaction import Intervals, Outgoing, TimerQueue, TransactionLayer
@@ -125,7 +125,10 @@ class UserAgent:
             return
         with suppress(MessageError):
             mark_source(request, source.host, source.port)
-        self._answer(request, source, error.status if status is None else status)
+        if status is None:
+            self._answer(request, source, error.status)
+        else:
+            self._turn_away(request, source, status)
 
     def resolved(self, question: Question, addresses: Sequence[Record], now: float) -> None:
         """What the DNS knows; an empty sequence where there is nothing of that kind."""
@@ -339,8 +342,14 @@ class UserAgent:
         if status is None:
             return True
         self.counters["guarded"] += 1
-        self._answer(request, source, status)
+        self._turn_away(request, source, status)
         return False
+
+    def _turn_away(self, request: Request, source: Source, verdict: int | Refusal) -> None:
+        if isinstance(verdict, Refusal):
+            self._answer(request, source, verdict.status, verdict.headers)
+        else:
+            self._answer(request, source, verdict)
 
     def _answer(
         self, request: Request, source: Source, status: int, headers: Extra = (), *, ladder: bool = False

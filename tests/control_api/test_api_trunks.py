@@ -288,3 +288,52 @@ def test_a_trunk_is_tried_out_once_at_a_time(tmp_path: Path) -> None:
         }
 
     run(tmp_path, test)
+
+
+INBOUND = {"sipMode": "ip_allowlist", "inboundUsername": "branch7", "inboundPassword": "s3cret"}
+
+
+def test_inbound_credentials_stand_for_an_address_and_are_never_shown(tmp_path: Path) -> None:
+    async def body(made: Installation) -> None:
+        async with made.client() as admin, made.client("other") as other:
+            answer = await admin.post("/v1/trunks", json=INBOUND)
+            trunk = answer.json()["data"]
+            assert (trunk["inboundUsername"], trunk["inboundPassword"], trunk["sipIp"]) == ("branch7", "********", None)
+            known = made.directory.inbound_users()["branch7"]
+            assert (known.id, known.inbound_password, known.sources) == (trunk["id"], "s3cret", ())
+            path = f"/v1/trunks/{trunk['id']}"
+            assert (await admin.patch(path, json=trunk)).status_code == 200, "what was read is sent back"
+            assert made.directory.inbound_users()["branch7"].inbound_password == "s3cret"
+            assert (await other.post("/v1/trunks", json=INBOUND)).status_code == 409
+            changed = await admin.patch(path, json={"inboundPassword": "another", "sipIp": "192.0.2.10"})
+            assert changed.status_code == 200
+            assert made.directory.inbound_users()["branch7"].inbound_password == "another"
+            gone = await admin.patch(path, json={"inboundUsername": None, "inboundPassword": None})
+            assert (gone.status_code, gone.json()["data"]["inboundPassword"]) == (200, None)
+            assert made.directory.inbound_users() == {}
+
+    run(tmp_path, body)
+
+
+def test_inbound_credentials_go_together(tmp_path: Path) -> None:
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({**INBOUND, "inboundPassword": None}, "inboundPassword"),
+        ({**LISTED, "inboundPassword": "x"}, "inboundPassword"),
+        ({**INBOUND, "inboundPassword": "********"}, "inboundPassword"),
+        ({"sipMode": "ip_allowlist"}, "sipIp"),
+    ]
+
+    async def body(made: Installation) -> None:
+        async with made.client() as admin:
+            for fields, named in wrong:
+                answer = await admin.post("/v1/trunks", json=fields)
+                assert (answer.status_code, answer.json()["details"][0]["field"]) == (400, named), fields
+            trunk = (await admin.post("/v1/trunks", json=INBOUND)).json()["data"]
+            alone = await admin.patch(
+                f"/v1/trunks/{trunk['id']}", json={"inboundUsername": None, "inboundPassword": None}
+            )
+            assert alone.json()["details"][0]["field"] == "sipIp", "nobody could call by it"
+            number = await add_number(admin, sipIp=None, sipMode="ip_allowlist", trunkId=trunk["id"])
+            assert (number["trunkId"], number["sip"]["ip"]) == (trunk["id"], "")
+
+    run(tmp_path, body)

@@ -12,6 +12,8 @@ from tests.peers.switchboard import Switchboard
 
 pytestmark = [pytest.mark.peer, needs_sipp]
 THANKS = "Thank you for calling us today, and goodbye."
+ENVIRONMENT = {"ANTIPHON__GUARD__DIGEST_ALGORITHMS": '["MD5"]'}
+"""SIPp gives up at the first challenge that is not MD5."""
 FAREWELL = {"start": "bye", "steps": {"bye": {"say": THANKS, "end": True}}}
 
 
@@ -81,3 +83,25 @@ def test_a_notice_of_waiting_messages_after_a_register(switchboard: Switchboard,
         await Sipp("notify_mwi.xml", tmp_path, switchboard.sip, line.number).run()
 
     switchboard.run(tell())
+
+
+def test_a_peer_whose_address_nobody_knows_shows_its_credentials(switchboard: Switchboard, tmp_path: Path) -> None:
+    """Vonage and others: digest on each INVITE instead of an address."""
+    trunk = {"sipMode": "ip_allowlist", "inboundUsername": "branch7", "inboundPassword": "s3cret"}
+
+    async def call() -> dict[str, Any]:
+        made = await switchboard.node.post("/v1/trunks", trunk)
+        line = await switchboard.line(FAREWELL, {"sipMode": "ip_allowlist", "trunkId": made["id"]})
+        texts = {"user": "branch7", "password": "s3cret"}
+        caller = Sipp("uac_is_challenged.xml", tmp_path, switchboard.sip, line.number, host="127.0.0.3", texts=texts)
+        await caller.run()
+        ended = await switchboard.finished(line)
+        # Strangers are not challenged in the tests that follow.
+        for path in (f"/v1/phone-numbers/{line.number_id}", f"/v1/trunks/{made['id']}"):
+            assert switchboard.node.http is not None
+            (await switchboard.node.http.delete(path)).raise_for_status()
+        return ended
+
+    ended = switchboard.run(call())
+    assert (ended["status"], ended["endedReason"]) == ("completed", "agent_ended")
+    assert [item["content"] for item in ended["transcript"]] == [THANKS]
