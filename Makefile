@@ -6,10 +6,11 @@ READY  := $(VENV)/.ready
 PEERS  := sip-tester baresip-core baresip-ffmpeg tshark ffmpeg flite kamailio kamailio-tls-modules linphone-cli iproute2
 CODE   := sipserver media inference control_api
 
-.PHONY: help setup demo test check format bench fuzz peers wheel clean
+.PHONY: help setup native demo test check format bench fuzz peers wheel clean
 
 help:
 	@echo "make setup   the virtual environment in $(VENV) (again at any time)"
+	@echo "make native  the socket backend in C again, where there is a compiler (make setup does it too)"
 	@echo "make demo    a call on this machine: a caller rings, an agent answers"
 	@echo "make test    every test, with the real SIP peers where this is root"
 	@echo "make check   ruff, mypy --strict, import-linter"
@@ -25,7 +26,11 @@ $(READY): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "No virtual environment: on Debian, apt-get install python3-venv"; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,demo]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps silero-vad
+	$(BIN)/python -m media.sockets.build
 	@touch $@
+
+native: setup
+	$(BIN)/python -m media.sockets.build
 
 demo: setup
 	$(BIN)/antiphon demo

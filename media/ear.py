@@ -22,6 +22,7 @@ from media.stopwatch import Lap, Stage, untimed
 from media.tape import Tape
 from media.vad import Heard, Vad
 
+_NARROW = (Codec.PCMU, Codec.PCMA)
 _ADRIFT = 7200
 """Samples (900 ms) by which the peer's clock may have left ours before its positions are set right."""
 
@@ -30,6 +31,8 @@ class Detector(Protocol):
     """What the ear needs of `media.vad.Vad`; tests bring their own, to say to the tick when somebody speaks."""
 
     def reset(self, row: int) -> None: ...
+
+    def set_narrow(self, row: int, narrow: bool) -> None: ...
 
     def step(self, pcm: Pcm, heard: Bools | None = None, rows: Rows | None = None) -> Heard: ...
 
@@ -82,6 +85,7 @@ class Ear:
     def set_codec(self, row: int, codec: Codec) -> None:
         """What the row's packets carry from now on."""
         self._law.open_row(row, codec)
+        self._vad.set_narrow(row, codec in _NARROW)
 
     def close_row(self, row: int) -> None:
         """Nothing more is heard of the row."""

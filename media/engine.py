@@ -55,7 +55,7 @@ class Engine:
         self._sockets = sockets
         self._timeout_ticks = timeout_ticks
         self._lap = lap
-        self._calls = CallRows(rings.rows)
+        self._calls = CallRows(rings.rows, sockets.aim)
         tape = Tape(rings, self._calls)
         self._tape = tape
         self._keys = Keys(rings.rows)

@@ -168,7 +168,11 @@ class Mouth:
         packets = self._packets[:count]
         packets[:, HEADER:] = codes if count == len(codes) else codes[rows]
         self.sender.headers(rows, packets, tick)
-        self._deliver(rows, self._views[:count])
+        if self._secure.any:
+            self._deliver(rows, self._views[:count])
+            return
+        self._lap(Stage.ENCODE)
+        self._sockets.send_rows(rows, packets)
 
     def _send_gathered(self, tick: int, rows: Rows, codes: NDArray[np.uint8]) -> None:
         """Rows whose peer asked for 40 or 60 ms a packet: the slow path, row by row."""

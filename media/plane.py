@@ -11,9 +11,10 @@ from media.call_media import RowCallMedia, row_of
 from media.frames import CallMedia, MediaUnavailable
 from media.recorder import Recorder
 from media.rings import ProcessCounters
+from media.sockets.choice import AUTO
 from media.supervised import MediaProcess, ProcessConfig
 
-__all__ = ["PlaneConfig", "ProcessMediaPlane"]
+__all__ = ["PlaneConfig", "ProcessMediaPlane", "cores_for"]
 
 _START_SECONDS = 30.0
 _RESTART_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0)
@@ -27,7 +28,7 @@ class PlaneConfig:
     `host` is the numeric address to bind, `ports` the first and last RTP port, shared out evenly among the processes.
     `rows` is how many calls one process takes at most; `timeout_s` is how long a peer may send nothing although it should,
     before MediaTimeout, 0 for never. `cpus` are cores to bind the processes to, round robin; `realtime` asks for
-    SCHED_FIFO, which must not be given on every core of the machine.
+    SCHED_FIFO, which must not be given on every core of the machine. `sockets` names the backend (`media.sockets.choice`).
     """
 
     host: str = "127.0.0.1"
@@ -37,6 +38,7 @@ class PlaneConfig:
     timeout_s: float = 30.0
     cpus: tuple[int, ...] = ()
     realtime: bool = False
+    sockets: str = AUTO
 
     def for_process(self, number: int) -> ProcessConfig:
         """What process `number` (from 0) is told."""
@@ -52,7 +54,14 @@ class PlaneConfig:
             timeout_s=self.timeout_s,
             cpu=self.cpus[number % len(self.cpus)] if self.cpus else None,
             realtime=self.realtime,
+            sockets=self.sockets,
         )
+
+
+def cores_for(processes: int) -> tuple[int, ...]:
+    """A core for each media process, the last ones, while at least one is left for everything else; else none is bound."""
+    cores = sorted(os.sched_getaffinity(0))
+    return tuple(cores[-processes:]) if processes < len(cores) else ()
 
 
 class ProcessMediaPlane:

@@ -36,6 +36,14 @@ def _toeplitz() -> Floats:
     return matrix
 
 
+def response(samples: int) -> Floats:
+    """What the filter leaves of each frequency of a transform of so many samples at 16 kHz: float32, (samples // 2 + 1,)."""
+    taps = np.zeros(TAPS)
+    taps[::2] = _between()
+    taps[TAPS // 2] = 1
+    return np.abs(np.fft.rfft(taps, samples) / 2).astype(np.float32)
+
+
 class Up8to16:
     """8 kHz to 16 kHz, 20 ms a step, every row with the end of its last frame as history."""
 

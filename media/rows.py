@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +27,9 @@ class CallRows:
     direction says (RFC 3264 section 5.1). `origin` is the tick of position 0.
     """
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, aim: Callable[[int, Address | None], None]) -> None:
+        """aim: is told of each row where its packets go."""
+        self._aim = aim
         self.open = np.zeros(rows, np.bool_)
         self.connected = np.zeros(rows, np.bool_)
         self.hearing = np.zeros(rows, np.bool_)
@@ -75,6 +79,7 @@ class CallRows:
         """Where RTP and RTCP go; None while that is not known, or where it has no such port."""
         self.remote[row], self.remote_control[row] = _with_port(remote), _with_port(control)
         self.reachable[row] = self.remote[row] is not None
+        self._aim(row, self.remote[row])
 
     def close_row(self, row: int) -> None:
         """CLOSE: nobody's row."""

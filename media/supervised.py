@@ -29,6 +29,7 @@ class ProcessConfig:
     timeout_s: float
     cpu: int | None
     realtime: bool
+    sockets: str
 
 
 class MediaProcess:
@@ -117,6 +118,7 @@ def _spawn(config: ProcessConfig, rings: int, wake: int, kick: int, lifeline: in
     command = [sys.executable, "-m", "media.process", "--host", config.host]
     command += ["--ports", *map(str, config.ports), "--rows", str(config.rows), "--timeout", str(config.timeout_s)]
     command += ["--rings", str(rings), "--wake", str(wake), "--kick", str(kick), "--lifeline", str(lifeline)]
+    command += ["--sockets", config.sockets]
     command += ["--parent", str(os.getpid()), "--cpu", str(-1 if config.cpu is None else config.cpu)]
     if config.realtime:
         command.append("--realtime")

@@ -57,6 +57,10 @@ class Vad:
         self._lap = lap
         self._model = Silero(weights, rows)
         self._samples = np.zeros((rows * _RING, _STEP), np.int16)
+        # The sum of each step's squares: the level of a frame is known before the frame is gathered.
+        self._energy = np.zeros(rows * _RING, np.float32)
+        self._loud = np.zeros((rows * _TICK_STEPS, _STEP), np.float32)
+        self._narrow = np.zeros(rows, np.bool_)
         self._first = np.arange(rows) * _RING
         # Counted in steps: where the next samples go, and how many wait to be judged.
         self._at = np.zeros(rows, np.intp)
@@ -75,11 +79,16 @@ class Vad:
     def reset(self, row: int) -> None:
         """The row hears somebody new: silence came before."""
         self._samples[row * _RING : (row + 1) * _RING] = 0
+        self._energy[row * _RING : (row + 1) * _RING] = 0
         self._fill[row] = row % PHASES
         self._floor[row] = np.inf
         self._open[row] = 0
         self._heard.probability[row] = 0
         self._model.reset(row)
+
+    def set_narrow(self, row: int, narrow: bool) -> None:
+        """Whether the row's audio comes as 8 kHz, in every second sample of what `step` gets: that is judged with less work."""
+        self._narrow[row] = narrow
 
     def step(self, pcm: NDArray[np.int16], heard: Bools | None = None, rows: Rows | None = None) -> Heard:
         """Hear 20 ms more. pcm: int16, (n, 320), 16 kHz, line j of row `rows[j]` (distinct; None: of every row).
@@ -99,7 +108,11 @@ class Vad:
     def _append(self, pcm: NDArray[np.int16], rows: Rows | None) -> None:
         every = slice(None) if rows is None else rows
         cells = self._cells(every, self._at[every], _TICK_STEPS)
-        self._samples[cells] = pcm.reshape(-1, _TICK_STEPS, _STEP)
+        steps = pcm.reshape(-1, _STEP)
+        self._samples[cells.ravel()] = steps
+        loud = self._loud[: len(steps)]
+        np.copyto(loud, steps)
+        self._energy[cells.ravel()] = np.einsum("ij,ij->i", loud, loud)
         self._at[every] += _TICK_STEPS
         self._fill[every] += _TICK_STEPS
 
@@ -107,27 +120,39 @@ class Vad:
         cells: Rows = self._first[rows][:, None] + (start[:, None] + np.arange(steps)) % _RING
         return cells
 
-    def _frames(self, rows: Rows, start: Rows) -> NDArray[np.int16]:
-        cells = self._cells(rows, start - _CONTEXT_STEPS, _CONTEXT_STEPS + _FRAME_STEPS)
-        return self._samples.take(cells, axis=0, mode="clip").reshape(len(rows), CONTEXT + FRAME)
-
     def _judge(self, due: Rows) -> None:
         start = self._at[due] - self._fill[due]
-        frames = self._frames(due, start)
-        opened, passing = self._gate(due, _level(frames[:, CONTEXT:]))
+        opened, passing = self._gate(due, _level(self._energy.take(self._cells(due, start, _FRAME_STEPS), mode="clip")))
         self._lap(Stage.GATE)
         if opened.size:
-            self._model.forward(due[opened], self._frames(due[opened], start[opened] - _FRAME_STEPS))
+            self._forward(due[opened], start[opened] - _FRAME_STEPS)
         result = self._heard
         result.probability[due] = 0
         if passing.size:
-            result.probability[due[passing]] = self._model.forward(due[passing], frames[passing])
+            result.probability[due[passing]] = self._forward(due[passing], start[passing])
         self._fill[due] -= _FRAME_STEPS
         result.judged[due] = True
         result.end[due] = self._fill[due] * (_STEP // 2)
         self.judged += due.size
         self.computed += passing.size + opened.size
         self._lap(Stage.SILERO)
+
+    def _forward(self, rows: Rows, start: Rows) -> Floats:
+        """The probability of speech in the frames that begin at `start`."""
+        narrow = self._narrow[rows]
+        if narrow.all():
+            return self._model.forward_narrow(rows, self._frames(rows, start)[:, 1::2])
+        frames = self._frames(rows, start)
+        probability = np.empty(len(rows), np.float32)
+        wide = ~narrow
+        probability[wide] = self._model.forward(rows[wide], frames[wide])
+        if narrow.any():
+            probability[narrow] = self._model.forward_narrow(rows[narrow], frames[narrow, 1::2])
+        return probability
+
+    def _frames(self, rows: Rows, start: Rows) -> NDArray[np.int16]:
+        cells = self._cells(rows, start - _CONTEXT_STEPS, _CONTEXT_STEPS + _FRAME_STEPS)
+        return self._samples.take(cells, axis=0, mode="clip").reshape(len(rows), CONTEXT + FRAME)
 
     def _gate(self, rows: Rows, level: Floats) -> tuple[Rows, Rows]:
         """Which lines open the gate now, and which pass it."""
@@ -141,8 +166,7 @@ class Vad:
         return np.flatnonzero((before == 0) & (after > 0)), np.flatnonzero(after > 0)
 
 
-def _level(frame: NDArray[np.int16]) -> Floats:
-    """The mean power of frames in dB below full scale. frame: int16, (k, 512); returns float32, (k,)."""
-    wide = frame.astype(np.float32)
-    power = np.einsum("ij,ij->i", wide, wide) / FRAME
+def _level(energy: Floats) -> Floats:
+    """The mean power of frames in dB below full scale. energy: float32, (k, 8), of their steps; returns float32, (k,)."""
+    power = energy.sum(axis=1) / FRAME
     return np.asarray(10 * np.log10(power + 1e-3) - _FULL_SCALE_DB, np.float32)

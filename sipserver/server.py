@@ -49,7 +49,7 @@ from inference.stt.pocketsphinx import PocketsphinxEngine
 from inference.tts.espeak import EspeakEngine
 from media.frames import LINE_RATE
 from media.music import decode_music, melody
-from media.plane import PlaneConfig, ProcessMediaPlane
+from media.plane import PlaneConfig, ProcessMediaPlane, cores_for
 from media.wav import repair
 from sipserver import __version__, party
 from sipserver.background import Background
@@ -368,12 +368,15 @@ def _language_model(settings: Settings) -> OpenAiChat | None:
 async def _plane(settings: Settings, stack: AsyncExitStack) -> ProcessMediaPlane:
     media = settings.media
     first, last = (int(part) for part in media.rtp_ports.split("-"))
+    processes = media.processes or max(1, (os.cpu_count() or 1) // 2)
     config = PlaneConfig(
         host=media.bind or split_host_port(settings.sip.bind)[0],
         ports=(first, last),
-        processes=media.processes or max(1, (os.cpu_count() or 1) // 2),
+        processes=processes,
         timeout_s=media.timeout_seconds,
+        cpus=cores_for(processes) if media.realtime else (),
         realtime=media.realtime,
+        sockets=media.sockets,
     )
     plane = ProcessMediaPlane(config)
     stack.push_async_callback(plane.stop)

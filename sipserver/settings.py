@@ -174,7 +174,11 @@ class MediaSection(Section):
     rtp_ports: PortRange = "20000-29999"
     processes: int = Field(default=0, ge=0, le=64, description="media processes; 0: half the cores")
     timeout_seconds: int = Field(default=30, ge=0, description="a call without RTP for so long is ended; 0: never")
-    realtime: bool = Field(default=True, description="ask for SCHED_FIFO where it is permitted")
+    realtime: bool = Field(default=True, description="ask for SCHED_FIFO and a core where they are permitted")
+    sockets: Literal["auto", "native", "plain"] = Field(
+        default="auto",
+        description="what moves the packets: native (in C) or plain (in Python); auto: the best that works",
+    )
 
 
 class ApiSection(Section):

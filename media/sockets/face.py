@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+Rows = NDArray[np.intp]
 Address = tuple[str, int]
 """Host as a numeric string, and port."""
 
@@ -54,16 +55,15 @@ class Received:
     """What came since the last call, in the order of arrival per row.
 
     data: uint8 (n, PACKET_BYTES), a view that the next `receive` overwrites; lengths, rows, sources (`source_key`):
-    int64 (n,); addresses: the same sources as pairs. arrivals: int64 (n,), when the packet came, in samples at 8 kHz on some
-    clock, or NOT_TIMED; the kernel's time costs half as much as the packet itself, so each row's is asked for now and
-    then. `control` is RTCP: row, packet, source address.
+    int64 (n,); addresses: the same sources as pairs. arrivals: int64 (n,), when the packet came by the kernel's clock, in
+    samples at 8 kHz, or NOT_TIMED. `control` is RTCP: row, packet, source address.
     """
 
     data: NDArray[np.uint8]
     lengths: NDArray[np.int64]
     rows: NDArray[np.int64]
     sources: NDArray[np.int64]
-    addresses: list[Address]
+    addresses: Sequence[Address]
     arrivals: NDArray[np.int64]
     control: list[tuple[int, bytes, Address]] = field(default_factory=list)
 
@@ -83,8 +83,14 @@ class Sockets(Protocol):
     def receive(self) -> Received:
         """Everything that has come, within a bound per row, so that a flood on one port costs the others little."""
 
+    def aim(self, row: int, address: Address | None) -> None:
+        """Where `send_rows` sends the row's packets from now on; None: nowhere."""
+
+    def send_rows(self, rows: Rows, packets: NDArray[np.uint8]) -> None:
+        """One RTP packet per row, to where that row aims. packets: uint8, (n, octets), line j of row `rows[j]`, C-contiguous."""
+
     def send(self, rows: Sequence[int], packets: Sequence[memoryview], addresses: Sequence[Address]) -> None:
-        """One RTP packet per row."""
+        """One RTP packet per row, of any length and to any address."""
 
     def send_control(self, row: int, packet: bytes, address: Address) -> None:
         """One RTCP packet, from the odd port."""

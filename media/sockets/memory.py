@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from media.sockets.face import NOT_TIMED, PACKET_BYTES, Address, PortsExhausted, Received, source_key
+from media.sockets.face import NOT_TIMED, PACKET_BYTES, Address, PortsExhausted, Received, Rows, source_key
 from media.sockets.ports import PortPairs
 
 
@@ -30,6 +31,7 @@ class MemorySockets:
         self._row: dict[int, int] = {}
         self._waiting: list[tuple[int, bytes, Address, int]] = []
         self._sent: list[Sent] = []
+        self._aims: dict[int, Address | None] = {}
 
     def open(self, row: int) -> int:
         """Take the next free pair of numbers."""
@@ -78,6 +80,17 @@ class MemorySockets:
                 if port % 2 == 1 and port in self._row
             ],
         )
+
+    def aim(self, row: int, address: Address | None) -> None:
+        """Where `send_rows` sends the row's packets from now on; None: nowhere."""
+        self._aims[row] = address
+
+    def send_rows(self, rows: Rows, packets: NDArray[np.uint8]) -> None:
+        """Keep one packet per row for `take_sent`."""
+        for row, packet in zip(rows.tolist(), packets, strict=True):
+            address = self._aims.get(row)
+            if address is not None:
+                self._sent.append(Sent(self._port[row], packet.tobytes(), address))
 
     def send(self, rows: Sequence[int], packets: Sequence[memoryview], addresses: Sequence[Address]) -> None:
         """Keep one packet per row for `take_sent`."""

@@ -51,6 +51,11 @@ class SecureRows:
         self._secured.pop(row, None)
         self._on[row] = False
 
+    @property
+    def any(self) -> bool:
+        """Whether any row has keys."""
+        return bool(self._secured)
+
     def open(self, received: Received, locked: NDArray[np.int64]) -> Received:
         """What came, with the packets of secure rows opened where they lie, and without those that are not authentic.
 

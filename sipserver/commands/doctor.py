@@ -20,7 +20,9 @@ from rich.table import Column, Table
 
 from control_api.folder import DataFolder
 from inference.llm.openai_chat import OpenAiChat
+from media.plane import cores_for
 from media.silero import SileroError, find_model
+from media.sockets.choice import AUTO, BACKENDS, best, works
 from sipserver.commands.certificates import authority_fault, certificate_faults, certificate_state, today
 from sipserver.commands.trunk_keys import keys_in_the_clear
 from sipserver.settings import Settings, split_host_port
@@ -54,6 +56,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _engine("recogniser", "pocketsphinx", settings.stt.workers, "agents with a script; English")
     yield _engine("voice", "espeakng_loader", settings.tts.workers, "espeak-ng")
     yield _language_model(settings)
+    yield _sockets(settings)
     yield _scheduling(settings)
 
 
@@ -207,6 +210,18 @@ async def _asked(llm: OpenAiChat) -> str | None:
         await llm.aclose()
 
 
+def _sockets(settings: Settings) -> Finding:
+    wanted = settings.media.sockets
+    trouble = works(wanted) if wanted != AUTO else ""
+    if trouble:
+        return Finding("RTP sockets", "fault", f"media.sockets is {wanted}: {trouble}")
+    chosen = best() if wanted == AUTO else wanted
+    better = works(BACKENDS[0])
+    if better:
+        return Finding("RTP sockets", "note", f"{chosen} (in Python): {better}")
+    return Finding("RTP sockets", "ok", chosen)
+
+
 def _scheduling(settings: Settings) -> Finding:
     if not settings.media.realtime:
         return Finding("scheduling", "note", "media.realtime is off")
@@ -218,4 +233,6 @@ def _scheduling(settings: Settings) -> Finding:
             "scheduling", "note", "SCHED_FIFO is not permitted (CAP_SYS_NICE): packets may leave late on a busy machine"
         )
     os.sched_setscheduler(0, *before)
-    return Finding("scheduling", "ok", "SCHED_FIFO is permitted")
+    cores = cores_for(settings.media.processes or max(1, (os.cpu_count() or 1) // 2))
+    bound = f"media on core {', '.join(map(str, cores))}" if cores else "no core is left to bind media to"
+    return Finding("scheduling", "ok", f"SCHED_FIFO is permitted; {bound}")

@@ -33,6 +33,9 @@ class LoudIsSpeech:
     def reset(self, row: int) -> None:
         self._heard.probability[row] = 0
 
+    def set_narrow(self, row: int, narrow: bool) -> None:
+        """A peak is a peak in either."""
+
     def step(self, pcm: Pcm, heard: NDArray[np.bool_] | None = None, rows: NDArray[np.intp] | None = None) -> Heard:
         rows = np.arange(len(self._heard.judged)) if rows is None else rows
         moved = np.ones(len(pcm), np.bool_) if heard is None else heard

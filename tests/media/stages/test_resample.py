@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from media.resample import DELAY_MS, Up8to16
+from media.resample import DELAY_MS, Up8to16, response
 
 
 def tone(frequency: float, rate: int, seconds: float, amplitude: float = 8000) -> np.ndarray:
@@ -77,3 +77,19 @@ def test_a_reset_row_has_no_past() -> None:
     up.step(np.full((1, 160), 30000, np.int16))
     up.reset(0)
     assert not up.step(np.zeros((1, 160), np.int16)).any()
+
+
+def test_the_response_is_what_the_filter_does() -> None:
+    """Tones below 3 kHz pass whole, their images are gone, and at 4 kHz half is left."""
+    found = response(256)
+    assert found.shape == (129,)
+    np.testing.assert_allclose(found[:45], 1, atol=2e-3)
+    np.testing.assert_allclose(found[64], 0.5, atol=1e-3)
+    assert found[84:].max() < 2e-3
+    up, time_line = Up8to16(1), np.arange(160 * 50) / 8000
+    for k in (16, 58):
+        tone = np.rint(8000 * np.sin(2 * np.pi * k * 62.5 * time_line)).astype(np.int16).reshape(-1, 1, 160)
+        wide = np.concatenate([up.step(frame)[0].copy() for frame in tone])[800:][:8192]
+        spectrum = np.abs(np.fft.rfft(wide * np.hanning(len(wide))))
+        image = spectrum[round((128 - k) * 32)] / spectrum[k * 32]
+        np.testing.assert_allclose(image, found[128 - k] / found[k], atol=2e-3)

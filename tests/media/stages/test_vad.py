@@ -114,3 +114,19 @@ def test_recorded_speech_is_heard_and_its_silence_is_not(weights: SileroWeights)
     assert heard[-25:].max() < 0.3
     assert within.max() > 0.95
     assert (within > 0.5).mean() > 0.3
+
+
+def test_rows_of_the_telephone_and_wide_ones_are_judged_beside_each_other(weights: SileroWeights) -> None:
+    sound = noise(4, 24, 6000)
+    mixed, wide = Vad(4, weights), Vad(4, weights)
+    for row in (1, 3):
+        mixed.set_narrow(row, True)
+    narrow = Vad(4, weights)
+    for row in range(4):
+        narrow.set_narrow(row, True)
+    for frames in sound:
+        found = mixed.step(frames).probability
+        np.testing.assert_allclose(found[[0, 2]], wide.step(frames).probability[[0, 2]], atol=1e-6)
+        np.testing.assert_allclose(found[[1, 3]], narrow.step(frames).probability[[1, 3]], atol=1e-6)
+    # White noise has half its power above 4 kHz, which a line of 8 kHz does not carry: the two are not the same.
+    assert np.abs(wide.probability - narrow.probability).max() > 1e-4
