@@ -155,6 +155,11 @@ class Directory:
         """The trunks whose peers show credentials, by their user name."""
         return self._picture.users
 
+    def first_number(self, trunk_id: str) -> str | None:
+        """The trunk's oldest number; None where no number comes by it."""
+        numbers = [number for number in self._picture.numbers.values() if number.trunk_id == trunk_id]
+        return min(numbers, key=lambda number: (number.created_at, number.id)).number if numbers else None
+
     def has_limits(self) -> bool:
         """Whether any trunk takes only so many calls, or only so fast."""
         return any(

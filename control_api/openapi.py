@@ -78,7 +78,10 @@ def _operation(operation: Operation, refs: Refs) -> Schema:
     if parameters:
         item["parameters"] = parameters
     if operation.body:
-        item["requestBody"] = {"required": True, "content": _json(refs[operation.body, "validation"])}
+        item["requestBody"] = {
+            "required": not operation.body_optional,
+            "content": _json(refs[operation.body, "validation"]),
+        }
     for code in sorted(_error_codes(operation)):
         schema = refs[Error, "serialization"]
         if operation.bare and operation.scope is None and operation.returns:

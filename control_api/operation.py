@@ -31,7 +31,7 @@ class Operation:
     The handler is called with the context, then `body` or `query` where there is a model for it, then the path's parameters
     by name. It returns a resource, a `Page` of them, None for 204, or a ready `Response` (`media` then says of what type).
     `scope` None needs no key; `signed` is open to signed links too; `bare` answers stand
-    without the envelope.
+    without the envelope. Where a body is optional, a request without a media type has none.
     """
 
     method: Method
@@ -40,6 +40,7 @@ class Operation:
     summary: str
     scope: Scope | None = "read"
     body: type[Body] | None = None
+    body_optional: bool = False
     query: type[Query] | None = None
     returns: type[BaseModel] | None = None
     many: bool = False
@@ -74,7 +75,8 @@ async def perform(operation: Operation, request: Request, services: Services) ->
 
 
 async def _with_body(operation: Operation, model: type[Body], context: Context) -> Response:
-    raw = await bodies.read(context.request)
+    bare = operation.body_optional and "content-type" not in context.request.headers
+    raw = b"{}" if bare else await bodies.read(context.request)
     key = context.request.headers.get("idempotency-key")
     if key is None or not operation.creates:
         return await _done(operation, model, context, raw)

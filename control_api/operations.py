@@ -27,7 +27,7 @@ from control_api.models.phone_number import NumberCreate, NumberUpdate, PhoneNum
 from control_api.models.trace import Trace, TraceQuery
 from control_api.models.transfer import CallTransfer, Success, TransferTargets
 from control_api.models.trunk import Trunk, TrunkCreate, TrunkUpdate
-from control_api.models.trunk_check import TrunkTest
+from control_api.models.trunk_check import TrunkTest, TrunkTrial
 from control_api.models.voice import Voice
 from control_api.operation import Operation as Op
 
@@ -54,7 +54,8 @@ OPERATIONS: tuple[Op, ...] = (
     Op("GET", "/v1/trunks", trunks.list_trunks, "List trunks", query=PageQuery, returns=Trunk, many=True),
     Op("GET", "/v1/trunks/{trunk_id}", trunks.get_trunk, "Read a trunk", returns=Trunk),
     Op("PATCH", "/v1/trunks/{trunk_id}", trunks.update_trunk, "Change a trunk", "admin", TrunkUpdate, returns=Trunk, errors=(409,)),
-    Op("POST", "/v1/trunks/{trunk_id}/test", trunks.test_trunk, "Try a trunk out", "admin", returns=TrunkTest, errors=(409, 503)),
+    Op("POST", "/v1/trunks/{trunk_id}/test", trunks.test_trunk, "Try a trunk out", "admin", TrunkTrial, body_optional=True,
+       returns=TrunkTest, errors=(409, 503)),
     Op("DELETE", "/v1/trunks/{trunk_id}", trunks.delete_trunk, "Delete a trunk", "admin", status=204, errors=(409,)),
 
     Op("POST", "/v1/calls", calls.create_call, "Place a call", "calls", CallCreate, returns=Call, status=201, errors=(404, 409, 503)),

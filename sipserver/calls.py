@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sipserver.capacity import Capacity, Limits
@@ -14,7 +14,19 @@ from sipserver.live import LiveCalls
 from sipserver.outbound import Outbound
 from sipserver.outcome import Outcome
 from sipserver.party import Services
-from sipserver.protocols import AgentDirectory, CallDirection, CallStatus, DialOrder, EndedReason, TransferOrder, Trunk
+from sipserver.protocols import (
+    AgentDirectory,
+    CallDirection,
+    CallStatus,
+    CheckFailure,
+    CheckStep,
+    DialOrder,
+    EndedReason,
+    TransferOrder,
+    TrialCall,
+    Trunk,
+)
+from sipserver.trial_call import place_trial_call
 from sipserver.trunk_room import TrunkRoom
 
 
@@ -51,6 +63,7 @@ class Calls:
         self._capacity = Capacity(limits, self._live, services.log.accepting, services.media.free)
         self._room = TrunkRoom(self._live, clock)
         services = replace(services, room=self._room)
+        self._services = services
         self._inbound = Inbound(
             services, directory, self._live, self._capacity, self._room, new_id, manners, registered, shown
         )
@@ -81,6 +94,16 @@ class Calls:
     def capacity(self) -> int:
         """How many more calls this node would take now."""
         return self._capacity.left()
+
+    async def try_out(self, trunk: Trunk, call: TrialCall) -> Sequence[CheckStep]:
+        """Place a call of a few seconds over this trunk, and tell what became of it step by step. It takes a channel of the trunk."""
+        full = self._capacity.refusal() or (
+            "All channels of the trunk are taken." if self._room.is_full(trunk) else None
+        )
+        if full is not None:
+            return [CheckStep("dial", False, 0.0, full, CheckFailure.AT_CAPACITY)]
+        with self._room.held(trunk):
+            return await place_trial_call(self._endpoint, self._services, trunk, call)
 
     def trunk_wait(self, trunk: Trunk, starting: int) -> float:
         """Seconds until this trunk takes another call of ours."""

@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 from typing import cast
 
-from media.frames import CallMedia, Direction, MediaPlane
+from media.frames import CallMedia, Direction, MediaPlane, RtpFormat
 from sipserver.offer import OfferAnswer, codecs_named
 from sipserver.protocols import TrunkOptions
 from sipserver.sdes import Sdes
@@ -61,6 +61,11 @@ class MediaSession:
     def is_agreed(self) -> bool:
         """Whether an offer has been answered."""
         return self._exchange.negotiated is not None
+
+    @property
+    def format(self) -> RtpFormat | None:
+        """What was agreed to be sent; None before that."""
+        return None if self._exchange.negotiated is None else self._exchange.negotiated.format
 
     @property
     def is_secure(self) -> bool:

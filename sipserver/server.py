@@ -301,7 +301,7 @@ def _services(base: Base, phone: Telephony, policy: EgressPolicy, public_url: st
         ring_timeout_seconds=settings.sip.ring_timeout_seconds,
         link_days=settings.recording.url_days,
         trunk_states=phone.trunks,
-        trunk_tester=TrunkCheck(phone.endpoint, phone.trunks),
+        trunk_tester=TrunkCheck(phone.endpoint, phone.trunks, calls),
         traces=phone.lookout.traces,
         bans=GuardBans(phone.lookout.guard, time.monotonic, now),
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal
+from typing import Protocol
 
 from sipserver.locate import LocateError, Target
 from sipserver.message import MessageError, Response
 from sipserver.offer import NotAcceptable
-from sipserver.protocols import CheckStep, Trunk, TrunkStates
+from sipserver.protocols import CheckName, CheckStep, TrialCall, Trunk, TrunkStates
 from sipserver.sdp import SdpError, Session, sdp_body
 from sipserver.transport.domains import speaks_for
 from sipserver.useragent import SipEndpoint
@@ -18,21 +18,33 @@ from sipserver.useragent import SipEndpoint
 PATIENCE = 6.0
 """Seconds for each step."""
 
-StepName = Literal["dns", "tls", "register", "options", "codecs"]
 Found = tuple[bool, str]
 """Whether it is well, and a sentence about it."""
+
+
+class Calling(Protocol):
+    """Whoever places calls."""
+
+    async def try_out(self, trunk: Trunk, call: TrialCall) -> Sequence[CheckStep]:
+        """Place a call of a few seconds, and tell what became of it."""
 
 
 class TrunkCheck:
     """Implements `protocols.TrunkTester`. `clock` tells seconds that never go back."""
 
-    def __init__(self, endpoint: SipEndpoint, states: TrunkStates, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, endpoint: SipEndpoint, states: TrunkStates, calls: Calling, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._calls = calls
         self._endpoint = endpoint
         self._states = states
         self._clock = clock
 
-    async def check(self, trunk: Trunk) -> Sequence[CheckStep]:
-        """Every step that makes sense after those before it. Never raises for what the network does."""
+    async def check(self, trunk: Trunk, call: TrialCall | None = None) -> Sequence[CheckStep]:
+        """Every step that makes sense after those before it. Never raises for what the network does.
+
+        The call is placed whatever is said to OPTIONS: some trunks do not answer them, and carry calls.
+        """
         targets: list[Target] = []
         steps = [await self._step("dns", self._dns(trunk, targets))]
         if not targets:
@@ -44,9 +56,11 @@ class TrunkCheck:
         answers: list[Response] = []
         steps.append(await self._step("options", self._options(trunk, answers)))
         steps += [await self._step("codecs", _codecs(trunk, answer)) for answer in answers]
+        if call is not None:
+            steps += await self._calls.try_out(trunk, call)
         return steps
 
-    async def _step(self, name: StepName, work: Awaitable[Found]) -> CheckStep:
+    async def _step(self, name: CheckName, work: Awaitable[Found]) -> CheckStep:
         begun = self._clock()
         try:
             async with asyncio.timeout(PATIENCE):

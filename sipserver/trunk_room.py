@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from sipserver.protocols import Trunk
@@ -25,11 +27,21 @@ class TrunkRoom:
         self._live = live
         self._clock = clock
         self._next: dict[str, float] = {}
+        self._held: Counter[str] = Counter()
+
+    @contextmanager
+    def held(self, trunk: Trunk) -> Iterator[None]:
+        """One channel more is taken inside of this, by what is no call of an agent's."""
+        self._held[trunk.id] += 1
+        try:
+            yield
+        finally:
+            self._held[trunk.id] -= 1
 
     def is_full(self, trunk: Trunk, starting: int = 0) -> bool:
         """Whether all channels of the trunk are taken; `starting` are calls that are about to take one."""
         most = trunk.options.max_channels
-        return most is not None and self._live.of_trunk(trunk.id) + starting >= most
+        return most is not None and self._live.of_trunk(trunk.id) + self._held[trunk.id] + starting >= most
 
     def wait(self, trunk: Trunk, starting: int = 0) -> float:
         """Seconds until a call may be placed over this trunk; 0: now, and its place in the pace is taken."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,9 +14,10 @@ from control_api.context import Context, Page
 from control_api.errors import ApiError, conflict, from_validation, not_found
 from control_api.models.base import PageQuery
 from control_api.models.trunk import OPTIONS, Trunk, TrunkCreate, TrunkOptions, TrunkUpdate
-from control_api.models.trunk_check import Step, TrunkTest
+from control_api.models.trunk_check import Step, TrunkTest, TrunkTrial
 from control_api.store import agents, trunks
 from control_api.store.trunks import TrunkRow
+from control_api.trial_call import trial_call
 from control_api.trunk_fields import FIELDS, INBOUND, changed, trunk_from
 from control_api.trunk_view import trunk_resource
 
@@ -77,21 +78,22 @@ async def update_trunk(context: Context, body: TrunkUpdate, trunk_id: str) -> Tr
     return trunk
 
 
-async def test_trunk(context: Context, trunk_id: str) -> TrunkTest:
+async def test_trunk(context: Context, body: TrunkTrial, trunk_id: str) -> TrunkTest:
     """One test of a trunk at a time: it sends requests, and whoever asks twice would only be banned."""
     services = context.services
     await services.store.read(lambda connection: find_trunk(connection, context, trunk_id))
     trunk, running = services.directory.trunk(trunk_id), services.trunks_in_test
     if trunk is None or services.trunk_tester is None:
         raise ApiError(503, "Trunks cannot be tested now.")
+    call = None if body.to is None else trial_call(services, trunk, body.to)
     if trunk_id in running:
         raise conflict("This trunk is being tested.")
     running.add(trunk_id)
     try:
-        steps = await services.trunk_tester.check(trunk)
+        steps = await services.trunk_tester.check(trunk, call)
     finally:
         running.discard(trunk_id)
-    found = [Step(name=step.name, ok=step.ok, ms=step.ms, detail=step.detail) for step in steps]
+    found = [Step.model_validate(asdict(step), strict=False) for step in steps]
     return TrunkTest(ok=all(step.ok for step in found), steps=found)
 
 

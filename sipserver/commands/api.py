@@ -21,6 +21,10 @@ Api = Annotated[
 Key = Annotated[str, typer.Option("--key", envvar="ANTIPHON_KEY", help="An API key (antiphon keys create).")]
 
 
+PATIENCE = 30.0
+"""Seconds until an answer must have come."""
+
+
 class Client:
     """The HTTP API for commands. Every refusal becomes its sentence and exit status 1."""
 
@@ -31,9 +35,9 @@ class Client:
         """The answer's body; `query` without the Nones."""
         return self._body("GET", path, params={name: value for name, value in query.items() if value is not None})
 
-    def post(self, path: str, body: Any = None) -> dict[str, Any]:
-        """The answer's body, empty where there is none."""
-        return self._body("POST", path, json={} if body is None else body)
+    def post(self, path: str, body: Any = None, *, seconds: float = PATIENCE) -> dict[str, Any]:
+        """The answer's body, empty where there is none; it may take `seconds`."""
+        return self._body("POST", path, json={} if body is None else body, timeout=seconds)
 
     def delete(self, path: str) -> None:
         """Nothing comes back."""
@@ -102,7 +106,7 @@ def connect(api: str, key: str) -> Iterator[Client]:
     if not key.isascii() or not key.isprintable():
         raise fail("--key: an API key is plain letters, digits, - and _")
     try:
-        http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30, trust_env=False)
+        http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE, trust_env=False)
     except httpx.InvalidURL as error:
         raise fail(f"--api {api}: {error}") from None
     with http:

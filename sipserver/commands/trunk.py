@@ -16,6 +16,8 @@ app = typer.Typer(help="Trunks of a running server.", no_args_is_help=True)
 TrunkId = Annotated[str, typer.Argument(metavar="ID", help="The trunk's id (antiphon trunk list).")]
 
 
+TEST_SECONDS = 120.0
+"""Every step of a test may take all the time that it has, and a call rings for half a minute."""
 _NUMBERS = {"sipPort", "ptime", "sessionTimer", "maxChannels", "maxCallsPerSecond", "ringTimeoutSeconds"}
 
 
@@ -55,16 +57,24 @@ def create(
 
 
 @app.command("test")
-def try_out(trunk: TrunkId, key: Key, api: Api = DEFAULT_API, as_json: AsJson = False) -> None:
-    """Try a trunk out: DNS, TLS, registration, OPTIONS, codecs. Exit status 1 when a step failed."""
+def try_out(
+    trunk: TrunkId,
+    key: Key,
+    api: Api = DEFAULT_API,
+    as_json: AsJson = False,
+    call: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Place a call as well, best to a number that echoes.")
+    ] = None,
+) -> None:
+    """Try a trunk out: DNS, TLS, registration, OPTIONS, codecs, a call. Exit status 1 when a step failed."""
     with connect(api, key) as client:
-        found = client.post(f"{_path(trunk)}/test", {})["data"]
+        found = client.post(f"{_path(trunk)}/test", {} if call is None else {"to": call}, seconds=TEST_SECONDS)["data"]
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
         for step in found["steps"]:
             mark = "ok" if step["ok"] else "FAILED"
-            typer.echo(f"{step['name']:<9} {mark:<7} {step['ms']:>7.0f} ms  {step['detail']}")
+            typer.echo(f"{step['name']:<12} {mark:<7} {step['ms']:>7.0f} ms  {step['detail']}")
     if not found["ok"]:
         raise typer.Exit(1)
 

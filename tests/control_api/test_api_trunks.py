@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from control_api.models.trunk import OPTIONS
-from sipserver.protocols import CheckStep, RegistrationState, Trunk, TrunkHealth, TrunkOptions
+from sipserver.protocols import CheckFailure, CheckStep, RegistrationState, TrialCall, Trunk, TrunkHealth, TrunkOptions
 from tests.control_api.installation import OTHER_ORGANIZATION, START, Installation, add_agent, add_number, run
 
 REGISTRATION = {
@@ -255,8 +255,10 @@ class Checker:
         self.steps = steps
         self.begun = asyncio.Event()
         self.go_on = asyncio.Event()
+        self.calls: list[TrialCall | None] = []
 
-    async def check(self, trunk: Trunk) -> tuple[CheckStep, ...]:
+    async def check(self, trunk: Trunk, call: TrialCall | None = None) -> tuple[CheckStep, ...]:
+        self.calls.append(call)
         self.begun.set()
         await self.go_on.wait()
         return self.steps
@@ -282,8 +284,8 @@ def test_a_trunk_is_tried_out_once_at_a_time(tmp_path: Path) -> None:
         assert found == {
             "ok": False,
             "steps": [
-                {"name": "dns", "ok": True, "ms": 1.5, "detail": "192.0.2.1:5060/udp"},
-                {"name": "options", "ok": False, "ms": 9.0, "detail": "No answer came."},
+                {"name": "dns", "ok": True, "ms": 1.5, "detail": "192.0.2.1:5060/udp", "failure": None},
+                {"name": "options", "ok": False, "ms": 9.0, "detail": "No answer came.", "failure": None},
             ],
         }
 
@@ -337,3 +339,27 @@ def test_inbound_credentials_go_together(tmp_path: Path) -> None:
             assert (number["trunkId"], number["sip"]["ip"]) == (trunk["id"], "")
 
     run(tmp_path, body)
+
+
+def test_a_trial_call_is_one_that_may_be_dialled(tmp_path: Path) -> None:
+    async def test(i: Installation) -> None:
+        busy = CheckStep("answer", False, 20.0, "486 Busy Here", CheckFailure.BUSY)
+        tester = Checker(busy)
+        tester.go_on.set()
+        i.services = replace(i.services, trunk_tester=tester)
+        async with i.client() as client:
+            trunk = await add_trunk(client, numberFormat="raw", region="US")
+            path = f"/v1/trunks/{trunk['id']}/test"
+            assert (await client.post(path, json={"to": "+12025550123"})).status_code == 409
+            await client.post("/v1/phone-numbers", json={"number": "+12025550100", "trunkId": trunk["id"]})
+            await client.post("/v1/phone-numbers", json={"number": "101", "trunkId": trunk["id"]})
+            for to, status in (("+19005550123", 403), ("+493023125077", 403), ("911", 403), ("nobody", 400)):
+                answer = await client.post(path, json={"to": to})
+                assert answer.status_code == status, (to, answer.text)
+            assert tester.calls == []
+            for to in ("+12025550123", "43"):
+                found = (await client.post(path, json={"to": to})).json()["data"]
+                assert found["steps"][0]["failure"] == "busy"
+            assert tester.calls == [TrialCall("+12025550123", "+12025550100"), TrialCall("43", "+12025550100")]
+
+    run(tmp_path, test)

@@ -46,6 +46,29 @@ async def ring(board: Switchboard, folder: Path, source: str) -> dict[str, Any]:
         return await board.analysed(await board.dial(line))
 
 
+async def try_out(board: Switchboard, folder: Path, source: str) -> list[dict[str, Any]]:
+    """The steps of a trunk's test, with a call to a softphone that plays `source`."""
+    async with Baresip(folder, CALLER, source) as peer:
+        line = await board.line(scripts.appointment(), trunk(peer))
+        number = await board.node.get(f"/v1/phone-numbers/{line.number_id}")
+        found = await board.node.post(f"/v1/trunks/{number['trunkId']}/test", {"to": CALLER})
+    steps: list[dict[str, Any]] = found["steps"]
+    return steps
+
+
+def test_a_trial_call_hears_its_tone_from_an_echo_and_from_nobody_else(
+    switchboard: Switchboard, tmp_path: Path
+) -> None:
+    echo = switchboard.run(try_out(switchboard, tmp_path, ECHO))
+    names = ["dns", "options", "codecs", "dial", "ringing", "answer", "codec", "first_packet", "loss", "jitter", "tone"]
+    assert [step["name"] for step in echo] == names, echo
+    assert all(step["ok"] for step in echo if step["name"] != "jitter"), echo
+    assert "came back" in echo[-1]["detail"]
+    silence = "aufile," + write_wav(tmp_path / "noise.wav", timeline([9.0]))
+    steps = switchboard.run(try_out(switchboard, tmp_path, silence))
+    assert "came back" not in steps[-1]["detail"], steps
+
+
 @pytest.fixture(scope="module")
 def calls(switchboard: Switchboard, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Three calls: the echo first, for it keeps the recogniser busy all the time."""

@@ -148,7 +148,7 @@ def test_a_trunk_is_made_tried_listed_and_deleted(office: Office) -> None:
     assert trunk in office.command("trunk", "list").stdout
     tried = office.command("trunk", "test", trunk)
     assert (tried.exit_code, tried.stdout.splitlines()[0].split()[:2]) == (1, ["dns", "ok"])
-    assert "options   FAILED" in tried.stdout
+    assert "options      FAILED" in tried.stdout
     assert office.command("trunk", "delete", trunk).exit_code == 0
     refused = office.command("trunk", "show", trunk)
     assert (refused.exit_code, refused.stderr) == (1, "antiphon: 404: There is no trunk with this id.\n")

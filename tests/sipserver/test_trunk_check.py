@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sipserver.legs import Leg
-from sipserver.protocols import CheckStep, RegistrationState, Trunk, TrunkHealth, TrunkOptions
+from sipserver.protocols import CheckStep, RegistrationState, TrialCall, Trunk, TrunkHealth, TrunkOptions
 from sipserver.trunk_check import TrunkCheck
 from sipserver.useragent import SipEndpoint, TlsFace
 from tests.sipserver.transcripts import Everybody
@@ -30,6 +30,13 @@ class States:
         return None
 
 
+class NoCalls:
+    """None is asked for."""
+
+    async def try_out(self, trunk: Trunk, call: TrialCall) -> Sequence[CheckStep]:
+        raise AssertionError
+
+
 async def nobody_rings(leg: Leg) -> None:
     leg.reject(480)
 
@@ -45,7 +52,7 @@ def tried(
         await ours.start(nobody_rings)
         await theirs.start(nobody_rings)
         try:
-            return await TrunkCheck(ours, states or States()).check(trunk(theirs))
+            return await TrunkCheck(ours, states or States(), NoCalls()).check(trunk(theirs))
         finally:
             await theirs.stop()
             await ours.stop()

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from media.frames import (
+    BargeIn,
     CallMedia,
     Direction,
+    HeardFrame,
     MediaEvent,
     MediaFailed,
     MediaReport,
@@ -249,6 +251,7 @@ class FakeMedia:
         self.bridged: list[tuple[float, int]] = []
         """(seconds, port of the other side)"""
         self.cannot_bridge = False
+        self.heard: list[Pcm] = []
         self.closed_at: float | None = None
         self.close_takes = 0.0
         self.close_fails: Exception | None = None
@@ -274,6 +277,16 @@ class FakeMedia:
     async def events(self) -> AsyncIterator[MediaEvent]:
         while (event := await self._events.get()) is not None:
             yield event
+
+    def set_barge_in(self, barge_in: BargeIn) -> None:
+        """Nobody is interrupted here."""
+
+    async def hear(self, start: int) -> AsyncIterator[HeardFrame]:
+        """What `heard` has, a frame each 20 ms, and then nothing for ever."""
+        for number, pcm in enumerate(self.heard):
+            await asyncio.sleep(0.02)
+            yield HeardFrame(start + 160 * number, pcm, 0.0, concealed=False)
+        await asyncio.Event().wait()
 
     def room(self) -> int:
         return 512
@@ -316,6 +329,8 @@ class FakePlane:
         self.rows = rows
         self.host = "192.0.2.1"
         self.down = False
+        self.heard: list[Pcm] = []
+        """What is heard on each row, int16 (320,) each."""
         self.opened: list[FakeMedia] = []
         self.open_takes = 0.0
 
@@ -324,7 +339,7 @@ class FakePlane:
         if self.down:
             raise MediaUnavailable("the media process is down")
         media = FakeMedia(call_id, self.host, 20000 + 2 * len(self.opened), recording)
-        media.beside = beside
+        media.beside, media.heard = beside, self.heard
         self.opened.append(media)
         return media  # type: ignore[return-value]
 
