@@ -13,7 +13,9 @@ import numpy as np
 
 from media.dtmf import DIGITS
 from media.frames import (
+    EAR_RATE,
     EAR_SAMPLES,
+    LINE_RATE,
     LINE_SAMPLES,
     BargeIn,
     CallMedia,
@@ -38,7 +40,18 @@ from media.frames import (
     SrtpKeys,
     Unbridged,
 )
-from media.records import CODECS, DIRECTIONS, NO_KEY, REFUSED, SUITES, Command, CommandKind, Event, EventKind
+from media.records import (
+    CODECS,
+    DIRECTIONS,
+    NO_KEY,
+    REFUSED,
+    SUITES,
+    Command,
+    CommandKind,
+    Event,
+    EventKind,
+    pack_others,
+)
 from media.rings import IN_FRAMES, SharedRings
 
 if TYPE_CHECKING:
@@ -94,6 +107,10 @@ class RowCallMedia:
             suite=SUITES.index(None if srtp is None else srtp.suite),
             local_key=NO_KEY if srtp is None else srtp.local,
             remote_key=NO_KEY if srtp is None else srtp.remote,
+            event_rate=fmt.event_rate,
+            fec=int(fmt.fec),
+            bitrate=fmt.bitrate or 0,
+            others=pack_others(fmt.others),
         )
 
     async def events(self) -> AsyncIterator[MediaEvent]:
@@ -170,6 +187,11 @@ class RowCallMedia:
             cooldown_ms=barge_in.cooldown_ms,
         )
 
+    @property
+    def rate(self) -> int:
+        """At which rate `play` takes speech without loss."""
+        return EAR_RATE if self._codec.is_wideband else LINE_RATE
+
     def room(self) -> int:
         """How many more frames `play` takes now; none once the media is over."""
         return 0 if self.over else self._rings.out_room(self.row)
@@ -183,7 +205,7 @@ class RowCallMedia:
         return self._last[2] if self.over else int(self._rings.row.played[self.row])
 
     def play(self, frames: Pcm, mark: int = 0) -> int:
-        """Queue frames, int16 (n, 160). Returns how many were taken."""
+        """Queue frames, int16 (n, 160) or (n, 320). Returns how many were taken."""
         if self.over:
             return 0
         return self._rings.put_out(self.row, frames, mark)

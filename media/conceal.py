@@ -16,6 +16,7 @@ Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
 SHORTEST_PITCH = 40
+"""These are samples at 8 kHz; a concealer for 16 kHz counts each of them double."""
 LONGEST_PITCH = 140
 COMPARED = 120
 """How many samples are compared to find the pitch: 15 ms."""
@@ -23,22 +24,24 @@ OVERLAP = 32
 FADE_FRAMES = 5
 
 _KEPT = 3
-_HISTORY = _KEPT * LINE_SAMPLES
 
 
 class Concealer:
-    """The last 60 ms of every row, and how much of it was made up."""
+    """The last 60 ms of every row, and how much of it was made up. samples: of a frame, 160 at 8 kHz or 320 at 16 kHz."""
 
-    def __init__(self, rows: int) -> None:
-        self._frames = np.zeros((rows * _KEPT, LINE_SAMPLES), np.int16)
+    def __init__(self, rows: int, samples: int = LINE_SAMPLES) -> None:
+        self._samples = samples
+        self._scale = samples // LINE_SAMPLES
+        self._overlap = OVERLAP * self._scale
+        self._frames = np.zeros((rows * _KEPT, samples), np.int16)
         self._first = np.arange(rows) * _KEPT
         self._at = np.zeros(rows, np.intp)
         self._run = np.zeros(rows, np.int64)
         # What a made-up frame would go on with, to be blended into the frame that follows it.
-        self._after = np.zeros((rows, OVERLAP), np.float32)
-        rise = (np.arange(OVERLAP, dtype=np.float32) + 1) / (OVERLAP + 1)
+        self._after = np.zeros((rows, self._overlap), np.float32)
+        rise = (np.arange(self._overlap, dtype=np.float32) + 1) / (self._overlap + 1)
         self._rise, self._fall = rise, 1 - rise
-        self._along = np.arange(1, LINE_SAMPLES + 1) / LINE_SAMPLES
+        self._along = np.arange(1, samples + 1) / samples
 
     def reset(self, row: int) -> None:
         """The row hears somebody new: silence came before."""
@@ -86,16 +89,17 @@ class Concealer:
         self._at[rows] = (self._at[rows] + 1) % _KEPT
 
     def _blend(self, pcm: Pcm, lines: Rows, rows: Rows) -> None:
-        pcm[lines, :OVERLAP] = pcm[lines, :OVERLAP] * self._rise + self._after[rows] * self._fall
+        pcm[lines, : self._overlap] = pcm[lines, : self._overlap] * self._rise + self._after[rows] * self._fall
         self._run[rows] = 0
 
     def _extrapolate(self, rows: Rows) -> Floats:
         """The next 20 ms at full level, which is how they are remembered: the next loss goes on from them."""
         past = self._past(rows)
-        pitch = _pitch(past)[:, None]
-        made = np.take_along_axis(past, _HISTORY - pitch + np.arange(LINE_SAMPLES + OVERLAP) % pitch, axis=1)
-        self._after[rows] = made[:, LINE_SAMPLES:]
-        return np.rint(made[:, :LINE_SAMPLES])
+        samples, end = self._samples, past.shape[1]
+        pitch = self._scale * _pitch(past[:, :: self._scale])[:, None]
+        made = np.take_along_axis(past, end - pitch + np.arange(samples + self._overlap) % pitch, axis=1)
+        self._after[rows] = made[:, samples:]
+        return np.rint(made[:, :samples])
 
     def _fade(self, pcm: Pcm, rows: Rows, lines: Rows) -> None:
         start = np.maximum(1 - self._run[rows] / FADE_FRAMES, 0)[:, None]
@@ -106,13 +110,14 @@ class Concealer:
 
     def _past(self, rows: Rows) -> Floats:
         order = (self._at[rows][:, None] + np.arange(_KEPT)) % _KEPT
-        return self._frames[self._first[rows][:, None] + order].reshape(len(rows), _HISTORY).astype(np.float32)
+        return self._frames[self._first[rows][:, None] + order].reshape(len(rows), -1).astype(np.float32)
 
 
 def _pitch(past: Floats) -> NDArray[np.intp]:
-    """The lag, in samples, at which the last 15 ms are most like what came before. past: (k, 480); returns (k,)."""
+    """The lag, in samples, at which the last 15 ms are most like what came before. past: (k, 480), 8 kHz; returns (k,)."""
+    history = past.shape[1]
     recent = past[:, -COMPARED:]
-    earlier = past[:, _HISTORY - COMPARED - LONGEST_PITCH : _HISTORY - SHORTEST_PITCH]
+    earlier = past[:, history - COMPARED - LONGEST_PITCH : history - SHORTEST_PITCH]
     alike = np.einsum("kls,ks->kl", np.lib.stride_tricks.sliding_window_view(earlier, COMPARED, axis=1), recent)
     energy = np.cumsum(np.square(earlier, dtype=np.float64), axis=1)
     power = energy[:, COMPARED - 1 :].copy()

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 
 DIGITS = "0123456789*#ABCD"
 """Event codes 0–15 are the keys (RFC 4733 section 3.2)."""
-TICK_SAMPLES = 160
+RATE = 8000
+"""The usual clock rate of events; they may have any codec's (RFC 4733 section 2.1), as Opus's 48 kHz."""
+TICKS = 50
+"""A second's."""
 LONGEST_SEGMENT = 0xFFFF
 """The duration field is 16 bits: a longer event goes on as a segment with a new timestamp (RFC 4733 section 2.5.1.3)."""
-SHORTEST_SEGMENT = LONGEST_SEGMENT - 8000
-"""Peers change segments when the next packet would not fit; none sends fewer than one a second."""
 END_PACKETS = 3
 """The last packet is sent three times, for it may be lost (RFC 4733 section 2.5.1.4)."""
 SILENT_TICKS = 10
 """An event of which nothing more is heard is over: its end packets were lost."""
-REMEMBERED_SAMPLES = 10 * 8000
+REMEMBERED_SECONDS = 10
 
 _PAYLOAD = struct.Struct("!BBH")
 
@@ -31,7 +32,7 @@ class DtmfError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TelephoneEvent:
-    """The payload of one packet. `duration` in samples at 8 kHz so far, `volume` in -dBm0 (0–63)."""
+    """The payload of one packet. `duration` in ticks of the clock rate so far, `volume` in -dBm0 (0–63)."""
 
     event: int
     end: bool
@@ -52,7 +53,7 @@ class TelephoneEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventPacket:
-    """What goes into the packet of a tick. `offset`: its timestamp in samples after that of the event's first tick."""
+    """What goes into the packet of a tick. `offset`: its timestamp, in ticks of the clock rate, after that of the event's first tick."""
 
     payload: bytes
     marker: bool
@@ -65,7 +66,7 @@ class EventSender:
     The last three are the end packets, the first of which is due when the key is released.
     """
 
-    def __init__(self, digit: str, duration_ms: int = 100, volume: int = 10) -> None:
+    def __init__(self, digit: str, duration_ms: int = 100, volume: int = 10, rate: int = RATE) -> None:
         """Raises DtmfError for what is no key, no duration or no volume."""
         if len(digit) != 1 or digit.upper() not in DIGITS:
             raise DtmfError(f"{digit!r} is no key of a telephone")
@@ -73,22 +74,23 @@ class EventSender:
             raise DtmfError(f"an event of {duration_ms} ms at -{volume} dBm0 cannot be sent")
         self._event = DIGITS.index(digit.upper())
         self._volume = volume
-        self._samples = duration_ms * 8
+        self._samples = duration_ms * rate // 1000
+        self._tick = rate // TICKS
 
     @property
     def ticks(self) -> int:
         """How many packets there will be."""
-        return -(-self._samples // TICK_SAMPLES) + END_PACKETS - 1
+        return -(-self._samples // self._tick) + END_PACKETS - 1
 
     def __iter__(self) -> Iterator[EventPacket]:
         start, first = 0, True
-        for heard in range(TICK_SAMPLES, self._samples, TICK_SAMPLES):
+        for heard in range(self._tick, self._samples, self._tick):
             if heard - start > LONGEST_SEGMENT:
-                start = heard - TICK_SAMPLES
+                start = heard - self._tick
             yield self._packet(start, heard, first, end=False)
             first = False
         if self._samples - start > LONGEST_SEGMENT:
-            start = self._samples - TICK_SAMPLES
+            start = self._samples - self._tick
         for _ in range(END_PACKETS):
             yield self._packet(start, self._samples, first, end=True)
             first = False
@@ -100,16 +102,17 @@ class EventSender:
 
 @dataclass(frozen=True, slots=True)
 class KeyPressed:
-    """One key. `duration` in samples at 8 kHz, as far as it was told; `timestamp` is the RTP time at which it was pressed."""
+    """One key. `duration` in ticks of `rate`, as far as it was told; `timestamp` is the RTP time at which it was pressed."""
 
     digit: str
     duration: int
     timestamp: int
+    rate: int = RATE
 
     @property
     def duration_ms(self) -> int:
         """The duration in milliseconds."""
-        return self.duration // 8
+        return self.duration * 1000 // self.rate
 
 
 @dataclass(slots=True)
@@ -128,7 +131,11 @@ class EventReceiver:
     key that was told already, or of one before it, are let pass.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rate: int = RATE) -> None:
+        """rate: the clock rate of the events."""
+        self.rate = rate
+        # Peers change segments when the next packet would not fit; none sends fewer than one a second.
+        self._shortest_segment = max(1, LONGEST_SEGMENT - rate)
         self._held: _Held | None = None
         self._told: int | None = None
 
@@ -155,7 +162,7 @@ class EventReceiver:
 
     def _is_over(self, timestamp: int) -> bool:
         # Only shortly before: a stream that starts anew may have any timestamp.
-        return self._told is not None and -REMEMBERED_SAMPLES < _later(timestamp, self._told) <= 0
+        return self._told is not None and -REMEMBERED_SECONDS * self.rate < _later(timestamp, self._told) <= 0
 
     def _hear(self, timestamp: int, event: TelephoneEvent, now: int) -> list[KeyPressed]:
         held, keys = self._held, []
@@ -173,7 +180,9 @@ class EventReceiver:
         if timestamp == held.segment:
             return True
         # A segment of a long event begins where the one before it ended.
-        return event.event == held.event and SHORTEST_SEGMENT < _later(timestamp, held.segment) <= LONGEST_SEGMENT
+        return (
+            event.event == held.event and self._shortest_segment <= _later(timestamp, held.segment) <= LONGEST_SEGMENT
+        )
 
     def _lengthen(self, held: _Held, timestamp: int, event: TelephoneEvent, now: int) -> None:
         if timestamp != held.segment:
@@ -184,7 +193,7 @@ class EventReceiver:
     def _tell(self, held: _Held) -> list[KeyPressed]:
         self._held, self._told = None, held.segment
         duration = _later(held.segment, held.timestamp) + held.duration
-        return [KeyPressed(DIGITS[held.event], duration, held.timestamp)]
+        return [KeyPressed(DIGITS[held.event], duration, held.timestamp, self.rate)]
 
 
 def _later(timestamp: int, other: int) -> int:

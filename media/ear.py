@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from media.bridge import Bridges
 from media.codecs.g711 import G711
+from media.comfort import ComfortNoise
 from media.conceal import Concealer
 from media.frames import LINE_SAMPLES, Codec, Pcm
 from media.jitter import EarJitter
@@ -21,6 +22,7 @@ from media.silero import find_model, load_weights
 from media.stopwatch import Lap, Stage, untimed
 from media.tape import Tape
 from media.vad import Heard, Vad
+from media.wide_ear import WideEar
 
 _NARROW = (Codec.PCMU, Codec.PCMA)
 _ADRIFT = 7200
@@ -69,6 +71,9 @@ class Ear:
         self._law = G711(rows)
         self._conceal = Concealer(rows)
         self._up = Up8to16(rows)
+        self.wide = WideEar(rows, self.jitter)
+        self.comfort = ComfortNoise(rows)
+        self._codec: list[Codec | None] = [None] * rows
         # The position, on the recording's time line, of the row's first packet; the jitter buffer counts from that.
         self._start = np.full(rows, NEVER, np.int64)
         self._end = np.zeros(rows, np.int64)
@@ -84,19 +89,37 @@ class Ear:
 
     def set_codec(self, row: int, codec: Codec) -> None:
         """What the row's packets carry from now on."""
-        self._law.open_row(row, codec)
+        before, self._codec[row] = self._codec[row], codec
+        if codec is before:
+            return
+        self._law.open_row(row, Codec.PCMU if codec.is_wideband else codec)
         self._vad.set_narrow(row, codec in _NARROW)
+        self.wide.set_row(row, codec)
+        if before is not None:
+            self.jitter.drop(row)
+            self._conceal.reset(row)
+            self._up.reset(row)
 
     def close_row(self, row: int) -> None:
         """Nothing more is heard of the row."""
         self.jitter.close_row(row)
         self._law.close_row(row)
+        self.wide.close_row(row)
+        self._codec[row] = None
+
+    def fall_silent(self, row: int, sequence: int, payload: bytes) -> None:
+        """The peer sends comfort noise (RFC 3389), and nothing more for now."""
+        self.comfort.fall_silent(row, payload)
+        self.jitter.note(row, sequence)
+        self.jitter.fall_silent(row)
 
     def begin(self, rows: Rows, tick: int) -> None:
         """Packets are about to be kept for these rows: those without any before get their place on the time line.
 
         A packet holds the 20 ms before it was sent, so the first one lies in the tick before the one that took it in.
         """
+        if self.comfort.any:
+            self.comfort.end(rows)
         fresh = rows[self._start[rows] == NEVER]
         if fresh.size:
             self._start[fresh] = np.maximum(tick - 1 - self._calls.origin[fresh], 0) * LINE_SAMPLES
@@ -112,6 +135,10 @@ class Ear:
         pcm = self._conceal.conceal(pcm, taken.have, taken.lost)
         lap(Stage.CONCEAL)
         wide = self._up.step(pcm, moved)
+        if self.wide.any:
+            self.wide.hear(taken, pcm, wide)
+        if self.comfort.any:
+            self.comfort.fill(taken.lost, pcm, wide)
         lap(Stage.RESAMPLE)
         heard = self._vad.step(wide, moved)
         rows = np.flatnonzero(moved)
@@ -133,6 +160,8 @@ class Ear:
             pcm = self._conceal.follow(pcm, more.rows)
             lap(Stage.CONCEAL)
             wide = self._up.step(pcm, rows=more.rows)
+            if self.wide.any:
+                self.wide.follow(more, pcm, wide)
             lap(Stage.RESAMPLE)
             heard = self._vad.step(wide, rows=more.rows)
             none = np.zeros(len(more.rows), np.bool_)

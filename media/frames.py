@@ -4,8 +4,8 @@ Time. Every position of a call is counted in samples at 8 kHz on the *recording'
 the call's media was connected (`CallMedia.connect`), so `position / 8` is milliseconds into the recording. Wall clocks
 never enter: the tick counts.
 
-Audio. What a caller says is heard at 16 kHz (`EAR_RATE`); what an agent says is played at the line's rate
-(`LINE_RATE`, 8 kHz for G.711), both int16, in frames of 20 ms.
+Audio. What a caller says is heard at 16 kHz (`EAR_RATE`); what an agent says is played at `CallMedia.rate`, 8 kHz
+(`LINE_RATE`) or, on a wideband call, 16 kHz, both int16, in frames of 20 ms.
 """
 
 from __future__ import annotations
@@ -29,10 +29,23 @@ EAR_SAMPLES = EAR_RATE * FRAME_MS // 1000
 
 
 class Codec(StrEnum):
-    """The audio codecs of the line; the value is the encoding name of RFC 3551."""
+    """The audio codecs of the line; the value is the encoding name of RFC 3551, or of RFC 7587."""
 
     PCMU = "PCMU"
     PCMA = "PCMA"
+    G722 = "G722"
+    OPUS = "opus"
+    L16 = "L16"
+
+    @property
+    def is_wideband(self) -> bool:
+        """Whether it carries 16 kHz; the others carry 8."""
+        return self in (Codec.G722, Codec.OPUS, Codec.L16)
+
+    @property
+    def clock(self) -> int:
+        """Ticks a second of its RTP timestamps: G.722 counts half its samples (RFC 3551 section 4.5.2), Opus always 48 kHz."""
+        return {Codec.OPUS: 48000, Codec.L16: 16000}.get(self, LINE_RATE)
 
 
 class Direction(StrEnum):
@@ -48,14 +61,20 @@ class Direction(StrEnum):
 class RtpFormat:
     """What was negotiated: payload types are the numbers that the peer wants to receive and will send.
 
-    `telephone_event` is the payload type of RFC 4733 events, None when the peer has none. `ptime` is in milliseconds:
-    how much audio the peer asked for in each packet we send.
+    `telephone_event` is the payload type of RFC 4733 events, None when the peer has none, and `event_rate` their clock rate.
+    `ptime` is in milliseconds: how much audio the peer asked for in each packet we send. `others` are the payload types that the
+    peer may change to without asking, at most four. Of Opus, `fec` says that the peer wants to be able to recover
+    lost packets, and `bitrate` how many bits a second it takes at most (RFC 7587 section 6.1).
     """
 
     codec: Codec
     payload_type: int
     telephone_event: int | None = None
     ptime: int = 20
+    event_rate: int = LINE_RATE
+    others: tuple[tuple[int, Codec], ...] = ()
+    fec: bool = False
+    bitrate: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +266,10 @@ class CallMedia(Protocol):
     def set_barge_in(self, barge_in: BargeIn) -> None:
         """How the caller's speech acts on what is played from now on."""
 
+    @property
+    def rate(self) -> int:
+        """At which rate `play` takes speech without loss: 16000 on a wideband call, else 8000. It may change with the codec."""
+
     def room(self) -> int:
         """How many more frames `play` takes now."""
 
@@ -257,7 +280,8 @@ class CallMedia(Protocol):
         """How many of those frames have left on the wire, in all."""
 
     def play(self, frames: Pcm, mark: int = 0) -> int:
-        """Queue speech. frames: int16, (n, 160), 8 kHz. A `mark` other than 0 is reported when the *first* of them leaves.
+        """Queue speech. frames: int16, (n, 160), 8 kHz, or (n, 320), 16 kHz, on any call. A `mark` other than 0 is
+        reported when the *first* of them leaves.
 
         Returns how many were taken, the first ones; the ring refuses the rest, which the caller offers again.
         """

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from media.comfort import PAYLOAD_TYPE as COMFORT_NOISE
 from media.dtmf import DIGITS, EventReceiver, KeyPressed
 from media.ear import Ear
+from media.frames import LINE_RATE
 from media.learn import AddressLearner
 from media.mouth import Tell
 from media.reception import Reception
@@ -56,6 +58,12 @@ class Intake:
         self._learner[row] = AddressLearner(remote or _NOBODY)
         self._key[row] = _UNKNOWN
         self._calls.set_remote(row, remote, control)
+
+    def set_event_rate(self, row: int, rate: int) -> None:
+        """The clock rate of the row's telephone-events."""
+        if self._keys[row].rate != rate:
+            self._keys[row] = EventReceiver(rate)
+            self._holding.discard(row)
 
     def close_row(self, row: int) -> None:
         """Nothing more is taken for the row."""
@@ -113,7 +121,7 @@ class Intake:
             self._counters.packets_foreign[0] += 1
         elif self._calls.hearing[row]:
             self._calls.last_heard[row] = tick
-            self._hear_one(row, packet, tick, tell)
+            self._hear_one(row, packet, tick, int(received.arrivals[line]), tell)
 
     def _accept(self, row: int, learner: AddressLearner, source: Address, packet: RtpPacket, tick: int) -> bool:
         if not learner.accept(source, packet.ssrc, packet.sequence, tick):
@@ -125,19 +133,39 @@ class Intake:
                 self._calls.set_remote(row, source, (source[0], source[1] + 1))
         return True
 
-    def _hear_one(self, row: int, packet: RtpPacket, tick: int, tell: Tell) -> None:
+    def _hear_one(self, row: int, packet: RtpPacket, tick: int, arrival: int, tell: Tell) -> None:
         calls = self._calls
+        if packet.payload_type in calls.codecs[row]:
+            at = self._hear_audio(row, packet, tick)
+        else:
+            at = None
+            self._ear.jitter.note(row, packet.sequence)
         line = np.array([row])
         sequence, ssrc = np.array([packet.sequence], np.uint16), np.array([packet.ssrc], np.uint32)
-        self._reception.update(line, sequence, ssrc)
-        if packet.payload_type == calls.payload_type[row]:
-            self._ear.begin(line, tick)
-            self._ear.jitter.insert_packet(row, packet.sequence, packet.timestamp, packet.payload, tick, packet.ssrc)
+        if at is None or arrival == NOT_TIMED:
+            self._reception.update(line, sequence, ssrc)
+        else:
+            self._reception.update(line, sequence, ssrc, np.array([at], np.uint32), np.array([arrival]))
+        if packet.payload_type == COMFORT_NOISE:
+            self._ear.fall_silent(row, packet.sequence, packet.payload)
         elif packet.payload_type == calls.telephone_event[row]:
             receiver = self._keys[row]
             self._tell_keys(row, receiver.receive(packet.timestamp, packet.payload, tick), tick, tell)
             if receiver.holding:
                 self._holding.add(row)
+
+    def _hear_audio(self, row: int, packet: RtpPacket, tick: int) -> int | None:
+        """Keep one packet of audio, with whose codec the peer may have changed. Returns its timestamp at 8 kHz, None if it is none."""
+        codec, ear = self._calls.hear_as(row, packet.payload_type), self._ear
+        ear.set_codec(row, codec)
+        ear.begin(np.array([row]), tick)
+        if codec.clock == LINE_RATE:
+            ear.jitter.insert_packet(row, packet.sequence, packet.timestamp, packet.payload, tick, packet.ssrc)
+            return packet.timestamp
+        at = ear.wide.insert(row, packet.sequence, packet.timestamp, packet.payload, tick, packet.ssrc)
+        if at is None:
+            self._counters.packets_malformed[0] += 1
+        return at
 
     def _tell_keys(self, row: int, keys: list[KeyPressed], tick: int, tell: Tell) -> None:
         for key in keys:

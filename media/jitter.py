@@ -19,6 +19,7 @@ timestamp that leaves the clock) goes on at the position at which its packet cam
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,8 @@ STANDING_TICKS = 250
 OVERFULL = 12
 RESTART_SAMPLES = 2 * 8000
 """How far a timestamp may be from our own clock before the stream counts as a new one."""
+QUIET_TICKS = 3
+"""How long what does not come is waited for once the peer has said that it falls silent: its next word may be late by as much."""
 OVERDUE_TICKS = 10
 """How long a stream may bring nothing but what is too late before its clock counts as a new one."""
 
@@ -43,6 +46,8 @@ Bools = NDArray[np.bool_]
 Longs = NDArray[np.int64]
 Rows = NDArray[np.intp]
 
+_NOTED = 64
+"""Numbers of packets without audio that are remembered: a key is told by some twenty."""
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -101,6 +106,7 @@ class EarJitter:
         # A strange packet is believed when its successor follows it (RFC 3550 appendix A.1).
         self._strange_next, self._overdue_since = zeros(), zeros()
         self._assembly: dict[int, Assembly] = {}
+        self._noted: dict[int, deque[int]] = {}
         self.received, self.late, self.duplicate, self.strange = zeros(), zeros(), zeros(), zeros()
         self.lost, self.concealed, self.skipped = zeros(), zeros(), zeros()
         self._taken = Taken(
@@ -127,6 +133,7 @@ class EarJitter:
         """Nothing more is kept or taken; the counters stay readable until the row is opened again."""
         self._open[row] = self._started[row] = False
         self._assembly.pop(row, None)
+        self._noted.pop(row, None)
 
     # -- in ---------------------------------------------------------------------------------------------------------
 
@@ -322,6 +329,28 @@ class EarJitter:
         np.subtract(self._highest + 1, self._next, out=self._spare)
         return taken
 
+    def peek(self, row: int, after: int) -> bytes | None:
+        """What lies in the slot that is so many after the next one; None where it has not come."""
+        slot = int(self._next[row]) + after
+        cell = int(self._first_cell[row]) + slot % SLOTS
+        return self._payload[cell].tobytes() if self._started[row] and self._slot[cell] == slot else None
+
+    def drop(self, row: int) -> None:
+        """Forget what waits in a row: whoever would take it can no longer read it. The row's time goes on."""
+        self._next[row] = max(self._next[row], self._highest[row] + 1)
+        self._slot[row * SLOTS : (row + 1) * SLOTS] = -1
+        self._assembly.pop(row, None)
+
+    def note(self, row: int, sequence: int) -> None:
+        """A packet of the row's stream that is no audio (a key, comfort noise) had this number: it is not missing."""
+        noted = self._noted.setdefault(row, deque(maxlen=_NOTED))
+        if sequence not in noted:
+            noted.append(sequence)
+
+    def fall_silent(self, row: int) -> None:
+        """The peer said that nothing comes for now: what the row would wait for is given as lost after QUIET_TICKS."""
+        self._silent[row] = max(int(self._silent[row]), SILENT_TICKS - QUIET_TICKS)
+
     def take_more(self) -> More:
         """A further slot of every row whose next slot is there already."""
         cells = self._cells()
@@ -359,12 +388,20 @@ class EarJitter:
             self._waited[gap] += 1
             self._cross(gap, taken)
 
+    def _noted_between(self, row: int, steps: int) -> int:
+        """How many of the numbers between the slot taken last and the one that is so many steps on were no audio."""
+        after = int(self._sequence[row])
+        return sum(0 < (number - after & 0xFFFF) < steps for number in self._noted.get(row, ()))
+
     def _cross(self, gap: Rows, taken: Taken) -> None:
         after = self._next[gap]
         cells = self._first_cell[gap][:, None] + np.arange(SLOTS)
         queued = np.where(self._slot[cells] >= after[:, None], self._slot[cells], _NEVER)
         ahead = queued.min(axis=1)
-        unbroken = (self._slot_sequence[self._first_cell[gap] + ahead % SLOTS] - self._sequence[gap]) & 0xFFFF == 1
+        steps = (self._slot_sequence[self._first_cell[gap] + ahead % SLOTS] - self._sequence[gap]) & 0xFFFF
+        if self._noted:
+            steps -= [self._noted_between(row, count) for row, count in zip(gap.tolist(), steps.tolist(), strict=True)]
+        unbroken = steps == 1
         ripe = self._waited[gap] > GAP_TICKS
         step = unbroken | (ripe & (ahead - after > LONG_GAP))
         conceal = ripe & ~step

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from media.dtmf import DIGITS, EventPacket, EventSender
+from media.dtmf import DIGITS, RATE, EventPacket, EventSender
 from media.frames import LINE_SAMPLES
 
 PAUSE_TICKS = 3
@@ -36,11 +36,16 @@ class Keys:
         self.busy = np.zeros(rows, np.bool_)
         self.sent: list[tuple[int, int]] = []
         self._sending: dict[int, _Sending] = {}
+        self._rate = [RATE] * rows
 
     def waiting(self, row: int) -> int:
         """How many keys of a row have yet to be begun."""
         sending = self._sending.get(row)
         return len(sending.waiting) if sending is not None else 0
+
+    def set_rate(self, row: int, rate: int) -> None:
+        """The clock rate of the row's telephone-events."""
+        self._rate[row] = rate
 
     def add(self, row: int, code: int, token: int) -> None:
         """Send one more key on a row. A token other than 0 is told in `sent` when this key has left."""
@@ -52,14 +57,15 @@ class Keys:
         self.busy[row] = False
 
     def due(self, tick: int) -> list[tuple[int, bytes, bool, int]]:
-        """The packets of this tick: row, payload, marker, and the timestamp in samples since tick 0."""
+        """The packets of this tick: row, payload, marker, and the timestamp in samples at 8 kHz since tick 0."""
         self.busy[list(self._sending)] = False
         packets = []
         for row, sending in list(self._sending.items()):
             packet = self._next(row, sending, tick)
             if packet is not None:
                 self.busy[row] = True
-                packets.append((row, packet.payload, packet.marker, sending.began * LINE_SAMPLES + packet.offset))
+                at = sending.began * LINE_SAMPLES + packet.offset * RATE // self._rate[row]
+                packets.append((row, packet.payload, packet.marker, at))
             elif not sending.waiting and not sending.pause:
                 del self._sending[row]
         return packets
@@ -70,7 +76,7 @@ class Keys:
             return None
         if sending.packets is None and sending.waiting:
             code, sending.token = sending.waiting.popleft()
-            sending.packets, sending.began = iter(EventSender(DIGITS[code])), tick
+            sending.packets, sending.began = iter(EventSender(DIGITS[code], rate=self._rate[row])), tick
         packet = next(sending.packets, None) if sending.packets is not None else None
         if sending.packets is not None and packet is None:
             sending.packets, sending.pause = None, PAUSE_TICKS - 1

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from media.bargein import DUCKED, PAUSED
 from media.bridge import Bridges
 from media.codecs.g711 import G711
-from media.frames import LINE_SAMPLES, Codec, Pcm
+from media.frames import LINE_SAMPLES, Codec, Pcm, RtpFormat
 from media.keys import Keys
+from media.packing import Packing
 from media.playout import DUCKED as DUCKED_GAIN
 from media.playout import FULL, SILENT, Playout
 from media.records import EventKind
@@ -30,6 +31,7 @@ from media.sockets.face import Sockets
 from media.srtp import SecureRows
 from media.stopwatch import Lap, Stage, untimed
 from media.tape import Tape
+from media.wide_mouth import WideMouth
 
 
 class Tell(Protocol):
@@ -76,7 +78,8 @@ class Mouth:
         self._marked = np.zeros(rows, np.int64)
         # Index of a frame that is only to fade away: the voice was stopped before it.
         self._fading = np.full(rows, -1, np.int64)
-        self._gathered: dict[int, list[bytes]] = {}
+        self._packing = Packing(rows)
+        self._wide = WideMouth(rings, seed)
 
     def open_row(self, row: int) -> None:
         """A new call: nothing is queued."""
@@ -86,17 +89,20 @@ class Mouth:
         for counter in (self._dropped, self._earliest, self._marked):
             counter[row] = 0
 
-    def set_format(self, row: int, codec: Codec, payload_type: int) -> None:
+    def set_format(self, row: int, fmt: RtpFormat) -> None:
         """What leaves from now on; the streams' numbers run on."""
-        self._law.open_row(row, codec)
-        self.sender.set_format(row, payload_type, int(self._calls.spacing[row]))
-        self._gathered.pop(row, None)
+        self._law.open_row(row, Codec.PCMU if fmt.codec.is_wideband else fmt.codec)
+        self.sender.set_format(row, fmt.payload_type)
+        self._packing.set_row(row, fmt)
+        if fmt.codec.is_wideband:
+            self._wide.add_row(row)
 
     def close_row(self, row: int) -> None:
         """Nothing more leaves."""
         self.sender.close_row(row)
         self._law.close_row(row)
-        self._gathered.pop(row, None)
+        self._packing.close_row(row)
+        self._wide.close_row(row)
         self.speaking[row] = False
 
     def played(self, row: int) -> int:
@@ -143,10 +149,18 @@ class Mouth:
         gain[fading] = SILENT
         self._pcm[playing] = self._frames[self._first[playing] + tail[playing] % OUT_FRAMES]
         self._pcm[fading] = self._frames[self._first[fading] + self._fading[fading] % OUT_FRAMES]
+        wide = self._wide
+        if wide.any:
+            wide.load(queued, self._first + np.where(self._fading >= 0, self._fading, tail) % OUT_FRAMES, self._pcm)
         self._fading[fading] = -1
         pcm = self._playout.apply(self._pcm, queued, gain, tick)
+        if wide.any:
+            wide.level(queued, gain, tick)
+            wide.before_bridge(pcm)
         if self._bridges.any:
             self._bridges.mix(pcm)
+            if wide.any:
+                wide.after_bridge(pcm)
         np.copyto(self.speaking, queued)
         self.speaking[fading] = False
         self._lap(Stage.MOUTH)
@@ -160,10 +174,10 @@ class Mouth:
 
     def _send(self, tick: int, rows: Rows, pcm: Pcm) -> None:
         codes = self._law.encode(pcm)
-        plain = self._calls.spacing[rows] == 1
-        if not plain.all():
-            self._send_gathered(tick, rows[~plain], codes)
-            rows = rows[plain]
+        slow = self._packing.slow[rows]
+        if slow.any():
+            self._send_packed(tick, rows[slow], pcm)
+            rows = rows[~slow]
         count = len(rows)
         packets = self._packets[:count]
         packets[:, HEADER:] = codes if count == len(codes) else codes[rows]
@@ -174,21 +188,12 @@ class Mouth:
         self._lap(Stage.ENCODE)
         self._sockets.send_rows(rows, packets)
 
-    def _send_gathered(self, tick: int, rows: Rows, codes: NDArray[np.uint8]) -> None:
-        """Rows whose peer asked for 40 or 60 ms a packet: the slow path, row by row."""
+    def _send_packed(self, tick: int, rows: Rows, pcm: Pcm) -> None:
         for row in rows.tolist():
-            gathered = self._gathered.setdefault(row, [])
-            gathered.append(codes[row].tobytes())
-            spacing = int(self._calls.spacing[row])
-            if (tick - int(self._calls.origin[row])) % spacing != spacing - 1:
-                continue
-            payload = b"".join(gathered)
-            header = np.zeros((1, HEADER), np.uint8)
-            line = np.array([row])
-            # The timestamp is that of the first sample, which is some ticks ago (RFC 3550 section 5.1).
-            self.sender.headers(line, header, tick + 1 - len(gathered), len(payload))
-            gathered.clear()
-            self._deliver(line, [memoryview(header.tobytes() + payload)])
+            frame = self._wide.frame(row) if self._packing.wide[row] else pcm[row]
+            for packed in self._packing.pack(row, frame, tick):
+                packet = self.sender.packet(row, packed.payload, packed.at, packed.marker)
+                self._deliver(np.array([row]), [memoryview(packet)])
 
     def _deliver(self, rows: Rows, packets: list[memoryview]) -> None:
         remote = self._calls.remote
@@ -206,10 +211,9 @@ class Mouth:
                 row,
                 payload,
                 payload_type=int(calls.telephone_event[row]),
-                timestamp=self.sender.timestamp(row, 0) + began & 0xFFFFFFFF,
+                timestamp=self.sender.timestamp_at(row, began),
                 marker=marker,
             )
-            self._gathered.pop(row, None)
             self._deliver(np.array([row]), [memoryview(packet)])
 
     def _record(self, tick: int, free: Bools, pcm: Pcm) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from media.bargein import BargeInRows
 from media.bridge import NOBODY, Bridges
 from media.ear import Ear
-from media.frames import BargeIn, Codec, RtpFormat, SrtpKeys
+from media.frames import BargeIn, RtpFormat, SrtpKeys
 from media.intake import Intake
 from media.keys import Keys
 from media.mouth import Mouth, Tell
-from media.records import CODECS, DIRECTIONS, REFUSED, SUITES, Command, CommandKind, EventKind
+from media.records import CODECS, DIRECTIONS, REFUSED, SUITES, Command, CommandKind, EventKind, unpack_others
 from media.reports import Reports
 from media.rings import RowCounters
 from media.rows import CallRows
@@ -79,7 +79,10 @@ class Orders:
         row, calls = command.row, self._calls
         codec = CODECS[command.codec]
         event = None if command.telephone_event < 0 else command.telephone_event
-        fmt = RtpFormat(codec, command.payload_type, event, command.ptime)
+        fmt = RtpFormat(
+            codec, command.payload_type, event, command.ptime, command.event_rate, unpack_others(command.others),
+            bool(command.fec), command.bitrate or None,
+        )  # fmt: skip
         first = not calls.connected[row]
         calls.connect(row, tick, fmt, DIRECTIONS[command.direction])
         if first:
@@ -88,7 +91,7 @@ class Orders:
         remote = (host, command.port) if host and command.port else None
         self._intake.set_remote(row, remote, (host, command.rtcp_port) if remote else None)
         self._secure.set_row(row, _keys_of(command))
-        self._set_codec(row, codec, command.payload_type)
+        self._set_format(row, fmt)
         return 0
 
     def _begin(self, row: int, command: Command, tick: int) -> None:
@@ -105,9 +108,14 @@ class Orders:
         self._counters.origin[row] = tick
         self._reports.open_row(row, tick)
 
-    def _set_codec(self, row: int, codec: Codec, payload_type: int) -> None:
-        self._ear.set_codec(row, codec)
-        self._mouth.set_format(row, codec, payload_type)
+    def _set_format(self, row: int, fmt: RtpFormat) -> None:
+        sender, bits = self._mouth.sender, self._chance.getrandbits
+        if sender.clock(row) != fmt.codec.clock:
+            sender.set_clock(row, fmt.codec.clock, bits(32) or 1, bits(32))
+        self._ear.set_codec(row, fmt.codec)
+        self._mouth.set_format(row, fmt)
+        self._intake.set_event_rate(row, fmt.event_rate)
+        self._keys.set_rate(row, fmt.event_rate)
 
     def _set_barge_in(self, command: Command, tick: int) -> int:
         settings = BargeIn(bool(command.on), float(command.threshold), command.cooldown_ms)

@@ -28,13 +28,13 @@ _NOISE_FRAMES = 509
 class Playout:
     """The level of every row's voice, and the noise under it."""
 
-    def __init__(self, rows: int, seed: int) -> None:
-        """`seed` makes the noise, which is then always the same."""
+    def __init__(self, rows: int, seed: int, samples: int = LINE_SAMPLES) -> None:
+        """`seed` makes the noise, which is then always the same. samples: of a frame, 160 at 8 kHz or 320 at 16 kHz."""
         self._gain = np.zeros(rows, np.float32)
-        noise = np.random.default_rng(seed).normal(0, NOISE_RMS, (_NOISE_FRAMES, LINE_SAMPLES))
+        noise = np.random.default_rng(seed).normal(0, NOISE_RMS, (_NOISE_FRAMES, samples))
         self._noise = np.asarray(np.rint(noise), np.int16)
         self._start = np.arange(rows) * 31
-        self._rise = np.minimum(np.arange(1, LINE_SAMPLES + 1, dtype=np.float32) / RAMP_SAMPLES, 1)
+        self._rise = np.minimum(np.arange(1, samples + 1, dtype=np.float32) * LINE_SAMPLES / samples / RAMP_SAMPLES, 1)
 
     def reset(self, row: int) -> None:
         """A new call: what is played first comes in by a ramp."""
@@ -55,6 +55,18 @@ class Playout:
         quiet = np.flatnonzero(target == SILENT)
         if quiet.size:
             self._add_noise(pcm, quiet, queued[quiet], now)
+        return pcm
+
+    def apply_to(self, rows: NDArray[np.intp], pcm: Pcm, queued: Bools, gain: Floats, now: int) -> Pcm:
+        """The same for some rows only, by themselves: line j of pcm, queued and gain is of row `rows[j]`. Returns `pcm`."""
+        for line, row in enumerate(rows.tolist()):
+            start, end = self._gain[row], gain[line] if queued[line] else np.float32(SILENT)
+            if queued[line] and (start != FULL or end != FULL):
+                pcm[line] = np.rint(pcm[line] * (start + (end - start) * self._rise))
+            self._gain[row] = end
+            if end == SILENT:
+                noise = self._noise[(self._start[row] + now) % _NOISE_FRAMES]
+                pcm[line] = np.clip(pcm[line].astype(np.int32) + noise, -32768, 32767) if queued[line] else noise
         return pcm
 
     def _shape(self, pcm: Pcm, rows: NDArray[np.intp], target: Floats) -> None:

@@ -18,6 +18,8 @@ CODECS = tuple(Codec)
 DIRECTIONS = tuple(Direction)
 SUITES = (None, *CryptoSuite)
 NO_KEY = bytes(30)
+MOST_OTHERS = 4
+NO_OTHERS = b"\xff" * (2 * MOST_OTHERS)
 
 
 class CommandKind(IntEnum):
@@ -39,7 +41,8 @@ class Command(NamedTuple):
     """One request for one row; fields that a kind does not use stay 0.
 
     `frame` is the queue index up to which FLUSH drops, or the frame that RESUME goes on from. `codec` and `direction`
-    are indexes into CODECS and DIRECTIONS, `suite` into SUITES; `telephone_event` is -1 when the peer has none. The keys are
+    are indexes into CODECS and DIRECTIONS, `suite` into SUITES; `telephone_event` is -1 when the peer has none. `others` are pairs of
+    payload type and codec, 255 where there is none; `bitrate` is 0 for no limit. The keys are
     those of `frames.SrtpKeys`, filled up with zeros; the ring forgets them when they are read. `on` is BARGE_IN's `enabled`,
     RECORDING's switch, for DIGIT whether it is the last of its string (only that one is acknowledged), and for BRIDGE whether
     keys are sent on. `other` and `other_generation` are BRIDGE's second row.
@@ -67,6 +70,10 @@ class Command(NamedTuple):
     suite: int = 0
     local_key: bytes = NO_KEY
     remote_key: bytes = NO_KEY
+    event_rate: int = 8000
+    fec: int = 0
+    bitrate: int = 0
+    others: bytes = NO_OTHERS
 
     def __repr__(self) -> str:
         """Keys are secrets: what is shown of a command is what it is and whose."""
@@ -98,9 +105,25 @@ COMMAND = np.dtype(
         # Not S30, which would lose the zeros at the end of a key.
         ("local_key", "V30"),
         ("remote_key", "V30"),
+        ("event_rate", "i4"),
+        ("fec", "i2"),
+        ("bitrate", "i4"),
+        ("others", "V8"),
     ],
     align=True,
 )
+
+
+def pack_others(others: tuple[tuple[int, Codec], ...]) -> bytes:
+    """The further payload types of a format as CONNECT carries them; of more than four the rest is left out."""
+    pairs = [bytes((number, CODECS.index(codec))) for number, codec in others[:MOST_OTHERS]]
+    return b"".join(pairs).ljust(len(NO_OTHERS), b"\xff")
+
+
+def unpack_others(packed: bytes) -> tuple[tuple[int, Codec], ...]:
+    """What `pack_others` made."""
+    pairs = zip(packed[::2], packed[1::2], strict=True)
+    return tuple((number, CODECS[codec]) for number, codec in pairs if codec < len(CODECS))
 
 
 class EventKind(IntEnum):

@@ -140,13 +140,17 @@ def _layout(rows: int) -> tuple[dict[str, _Layout], int]:
     add("out_mark", (rows, OUT_FRAMES), np.int64)
     add("in_pcm", (rows, IN_FRAMES, EAR_SAMPLES), np.int16)
     add("out_pcm", (rows, OUT_FRAMES, LINE_SAMPLES), np.int16)
+    add("out_is_wide", (rows, OUT_FRAMES), np.bool_)
     add("recording", (2, rows, RECORDING_FRAMES * LINE_SAMPLES), np.int16)
+    # Last, and touched by wideband calls only: memory that nobody has written to costs nothing.
+    add("out_wide", (rows, OUT_FRAMES, EAR_SAMPLES), np.int16)
     return places, offset
 
 
-def row_bytes() -> int:
-    """Bytes of shared memory that one more row costs."""
-    return _layout(65)[1] // 64 - _layout(1)[1] // 64
+def row_bytes(*, wide: bool = False) -> int:
+    """Bytes of shared memory that one more row costs, with a wideband call in it or not."""
+    whole = _layout(65)[1] // 64 - _layout(1)[1] // 64
+    return whole if wide else whole - OUT_FRAMES * EAR_SAMPLES * 2
 
 
 class RecordRing(Generic[Record]):
@@ -196,7 +200,8 @@ class SharedRings:
     """All arrays of one media process, over memory that both sides map.
 
     in_pcm: int16 (rows, IN_FRAMES, 320); in_at, in_speech, in_concealed: (rows, IN_FRAMES). out_pcm: int16
-    (rows, OUT_FRAMES, 160); out_mark: (rows, OUT_FRAMES). recording: int16 (2, rows, RECORDING_FRAMES * 160), channel 0
+    (rows, OUT_FRAMES, 160); out_mark: (rows, OUT_FRAMES); where out_is_wide (rows, OUT_FRAMES) says so, the frame is that of
+    out_wide, int16 (rows, OUT_FRAMES, 320), 16 kHz, instead. recording: int16 (2, rows, RECORDING_FRAMES * 160), channel 0
     the caller, 1 the agent; the sample at position p of a call lies at p modulo the ring's length.
     """
 
@@ -213,6 +218,8 @@ class SharedRings:
         self.in_concealed: NDArray[np.bool_] = arrays["in_concealed"]
         self.out_pcm: Pcm = arrays["out_pcm"]
         self.out_mark: Counts = arrays["out_mark"]
+        self.out_wide: Pcm = arrays["out_wide"]
+        self.out_is_wide: NDArray[np.bool_] = arrays["out_is_wide"]
         self.recording: Pcm = arrays["recording"]
         process = self.process
         self.commands = RecordRing(Command, arrays["commands"], process.command_head, process.command_tail, secret=True)
@@ -251,13 +258,15 @@ class SharedRings:
         return OUT_FRAMES - KEPT_FRAMES - int(self.row.out_head[row] - self.row.out_tail[row])
 
     def put_out(self, row: int, frames: Pcm, mark: int) -> int:
-        """Queue frames (n, 160) to be played, the first with `mark`. Returns how many fitted, the first ones."""
+        """Queue frames (n, 160), or (n, 320) at 16 kHz, to be played, the first with `mark`. Returns how many fitted, the first ones."""
         count = max(0, min(len(frames), self.out_room(row)))
         if count == 0:
             return 0
         head = int(self.row.out_head[row])
         slots = np.arange(head, head + count) % OUT_FRAMES
-        self.out_pcm[row, slots] = frames[:count]
+        wide = frames.shape[1] == EAR_SAMPLES
+        (self.out_wide if wide else self.out_pcm)[row, slots] = frames[:count]
+        self.out_is_wide[row, slots] = wide
         self.out_mark[row, slots] = 0
         self.out_mark[row, slots[0]] = mark
         self.row.out_head[row] = head + count

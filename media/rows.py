@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from media.frames import LINE_SAMPLES, Direction, RtpFormat
+from media.frames import LINE_SAMPLES, Codec, Direction, RtpFormat
 from media.sockets.face import Address
 
 Bools = NDArray[np.bool_]
@@ -17,6 +17,10 @@ Rows = NDArray[np.intp]
 NEVER = -1
 _HIGHEST_PORT = 65535
 _HEARING = (Direction.SENDRECV, Direction.RECVONLY)
+_STATIC = {0: Codec.PCMU, 8: Codec.PCMA, 9: Codec.G722}
+"""What these numbers mean whatever was agreed (RFC 3551 section 6), unless that was something else."""
+_FAST = (Codec.PCMU, Codec.PCMA, Codec.G722)
+"""Codecs with an octet for each tick of their clock: those of the jitter buffer and of the fast path."""
 _SENDING = (Direction.SENDRECV, Direction.SENDONLY)
 
 
@@ -37,6 +41,7 @@ class CallRows:
         self.generation = np.zeros(rows, np.int64)
         self.origin = np.full(rows, NEVER, np.int64)
         self.payload_type = np.zeros(rows, np.int64)
+        """Of packets that may take the fast path; NEVER where there are none."""
         self.telephone_event = np.full(rows, NEVER, np.int64)
         self.taped = np.zeros(rows, np.bool_)
         """The call has a recording."""
@@ -49,8 +54,8 @@ class CallRows:
         """`remote` is known."""
         self.remote: list[Address | None] = [None] * rows
         self.remote_control: list[Address | None] = [None] * rows
-        self.spacing = np.ones(rows, np.int64)
-        """Ticks between two packets that we send: the ptime that the peer asked for."""
+        self.codecs: list[dict[int, Codec]] = [{} for _ in range(rows)]
+        """What the payload types mean that the peer may send."""
         self.format: list[RtpFormat | None] = [None] * rows
 
     def open_row(self, row: int, generation: int, taped: bool) -> None:
@@ -71,9 +76,15 @@ class CallRows:
         self.hearing[row] = direction in _HEARING
         self.sending[row] = direction in _SENDING
         self.format[row] = fmt
-        self.payload_type[row] = fmt.payload_type
+        self.codecs[row] = _STATIC | dict(fmt.others) | {fmt.payload_type: fmt.codec}
+        self.hear_as(row, fmt.payload_type)
         self.telephone_event[row] = NEVER if fmt.telephone_event is None else fmt.telephone_event
-        self.spacing[row] = {40: 2, 60: 3}.get(fmt.ptime, 1)
+
+    def hear_as(self, row: int, payload_type: int) -> Codec:
+        """The peer's packets have this payload type from now on, one of `codecs`. Returns its codec."""
+        codec = self.codecs[row][payload_type]
+        self.payload_type[row] = payload_type if codec in _FAST else NEVER
+        return codec
 
     def set_remote(self, row: int, remote: Address | None, control: Address | None) -> None:
         """Where RTP and RTCP go; None while that is not known, or where it has no such port."""
@@ -87,6 +98,7 @@ class CallRows:
         self.open[row] = self.taped[row] = self.recording[row] = False
         self.connected[row] = self.hearing[row] = self.sending[row] = False
         self.format[row] = None
+        self.codecs[row] = {}
 
     def is_open(self, row: int, generation: int) -> bool:
         """Whether the row is still the call's that it was given to as `generation`."""

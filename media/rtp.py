@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 VERSION = 2
 HEADER = 12
 FRAME_SAMPLES = 160
+LINE_RATE = 8000
 PLAIN_LENGTH = HEADER + FRAME_SAMPLES
 
 Rows = NDArray[np.intp]
@@ -145,6 +146,7 @@ class Sender:
         self._payload_type = np.zeros(rows, np.uint8)
         self._spacing = np.ones(rows, np.int64)
         self._due = np.zeros(rows, np.int64)
+        self._clock = np.full(rows, LINE_RATE, np.int64)
         self.packets = np.zeros(rows, np.int64)
         self.octets = np.zeros(rows, np.int64)
 
@@ -157,6 +159,7 @@ class Sender:
         """
         self._ssrc[row], self._sequence[row] = ssrc, sequence
         self._origin[row] = (timestamp - now * FRAME_SAMPLES) & 0xFFFFFFFF
+        self._clock[row] = LINE_RATE
         # A tick that never comes: the first packet begins a talkspurt, so it carries the marker.
         self._due[row] = -1
         self.packets[row] = self.octets[row] = 0
@@ -165,6 +168,19 @@ class Sender:
     def set_format(self, row: int, payload_type: int, spacing: int = 1) -> None:
         """What the next packets carry (after a re-INVITE); sequence and timestamp go on."""
         self._payload_type[row], self._spacing[row] = payload_type, spacing
+
+    def set_clock(self, row: int, clock: int, ssrc: int, timestamp: int) -> None:
+        """The codec's clock has another rate from now on: another stream begins (RFC 7160 section 4.1), with these random numbers.
+
+        The sequence numbers and the counters run on.
+        """
+        self._clock[row] = clock
+        self._ssrc[row], self._origin[row] = ssrc, timestamp
+        self._due[row] = -1
+
+    def clock(self, row: int) -> int:
+        """Ticks a second of the row's timestamps."""
+        return int(self._clock[row])
 
     def close_row(self, row: int) -> None:
         """The stream is over; the row's counters stay readable until it is opened again."""
@@ -176,10 +192,20 @@ class Sender:
 
     def timestamp(self, row: int, now: int) -> int:
         """The RTP timestamp of the first sample of tick `now`."""
-        return (int(self._origin[row]) + now * FRAME_SAMPLES) & 0xFFFFFFFF
+        return self.timestamp_at(row, now * FRAME_SAMPLES)
+
+    def timestamp_at(self, row: int, at: int) -> int:
+        """The RTP timestamp of an instant, in samples at 8 kHz since tick 0."""
+        return (int(self._origin[row]) + at * int(self._clock[row]) // LINE_RATE) & 0xFFFFFFFF
+
+    def packet(self, row: int, payload: bytes, at: int, marker: bool) -> bytes:
+        """A packet of audio that begins at an instant, in samples at 8 kHz since tick 0: for rows that `headers` is not for."""
+        return self.event_packet(
+            row, payload, payload_type=int(self._payload_type[row]), timestamp=self.timestamp_at(row, at), marker=marker
+        )
 
     def headers(self, rows: Rows, out: Octets, now: int, payload_octets: int = FRAME_SAMPLES) -> None:
-        """Write the headers of the packets that leave at tick `now`.
+        """Write the headers of the packets that leave at tick `now`, of rows whose clock is 8 kHz.
 
         rows: (n,) distinct rows. out: uint8, (n, at least 12), C-contiguous lines; line j belongs to row `rows[j]`, and
         only its first 12 columns are written. A packet after a pause carries the marker (RFC 3551 section 4.1).

@@ -10,7 +10,7 @@ from media.frames import Codec
 from tests.tones import AMPLITUDE, heard_at, hears, strength, tone
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("codec", [Codec.PCMU, Codec.PCMA])
 @pytest.mark.parametrize("frequency", [350, 697, 1000, 2345])
 def test_a_tone_is_heard_through_g711_and_its_neighbours_are_not(codec: Codec, frequency: int) -> None:
     line = decode(encode(tone(frequency, 1.0), codec), codec)

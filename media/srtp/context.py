@@ -27,18 +27,20 @@ _MOST_CONTROL = 1 << 31
 
 
 class Outgoing:
-    """What we send with one master key: one SSRC, whose packets come in their order."""
+    """What we send with one master key: one SSRC at a time, whose packets come in their order. A new one counts from 0 again."""
 
     def __init__(self, suite: CryptoSuite, master: bytes) -> None:
         self._transform = _transform(suite, master)
         self._index: int | None = None
+        self._ssrc: int | None = None
         self._control_index = 0
 
     def protect(self, packet: bytes) -> bytes:
         """Secure an RTP packet. Raises SrtpError for what is none."""
         _, _, sequence, _, ssrc = _fields(packet)
-        index = sequence if self._index is None else self._index + (sequence - self._index & 0xFFFF)
-        self._index = index
+        known = self._index if ssrc == self._ssrc else None
+        index = sequence if known is None else known + (sequence - known & 0xFFFF)
+        self._index, self._ssrc = index, ssrc
         return self._transform.seal(packet, _header(packet), ssrc, index)
 
     def protect_control(self, packet: bytes) -> bytes:

@@ -62,6 +62,10 @@ def test_a_row_costs_less_than_half_a_megabyte() -> None:
         suite=st.integers(0, 3),
         local_key=st.binary(min_size=30, max_size=30),
         remote_key=st.binary(min_size=30, max_size=30),
+        event_rate=st.sampled_from([8000, 16000, 48000]),
+        fec=st.integers(0, 1),
+        bitrate=st.integers(0, 510000),
+        others=st.binary(min_size=8, max_size=8),
     )
 )
 def test_a_command_comes_out_as_it_went_in(command: Command) -> None:

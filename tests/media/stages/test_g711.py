@@ -28,12 +28,12 @@ def theirs_encoded(codec: Codec) -> np.ndarray:
     return np.frombuffer(b"".join(bytes(packet) for packet in context.encode(frame)), np.uint8)
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("codec", [Codec.PCMU, Codec.PCMA])
 def test_every_code_decodes_as_elsewhere(codec: Codec) -> None:
     assert decode(CODES, codec).tolist() == theirs_decoded(codec).tolist()
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("codec", [Codec.PCMU, Codec.PCMA])
 def test_every_sample_encodes_as_elsewhere_but_at_the_edges_of_intervals(codec: Codec) -> None:
     # FFmpeg rounds to the nearest value; G.711's decision values differ from that only between two segments, and by
     # which interval an edge belongs to. So codes may differ by one interval, and only near an edge.
@@ -45,7 +45,7 @@ def test_every_sample_encodes_as_elsewhere_but_at_the_edges_of_intervals(codec: 
     assert (np.abs(SAMPLES[differ] - mine) <= step).all()
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("codec", [Codec.PCMU, Codec.PCMA])
 def test_codes_survive_a_round_trip(codec: Codec) -> None:
     again = encode(decode(CODES, codec), codec)
     # µ-law has two zeroes, and sends the positive one.
@@ -88,6 +88,6 @@ def test_each_row_speaks_its_law() -> None:
     assert law.encode(noise)[1].tolist() == encode(noise[1], Codec.PCMU).tolist()
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("codec", [Codec.PCMU, Codec.PCMA])
 def test_silence_is_nearly_nothing(codec: Codec) -> None:
     assert abs(int(decode(np.array([SILENCE[codec]], np.uint8), codec)[0])) <= 8

@@ -1,0 +1,96 @@
+"""The calls that are heard at 16 kHz, beside the many that are not: decoded one by one, inside the tick.
+
+While there is none, the tick looks at one flag. What the ear makes of a slot as if it were G.711 is overwritten here, for the rows
+that have a wideband codec: their frames at 16 kHz by what was decoded, those at 8 kHz (the recording, a bridge) by the same, halved.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from media.codecs import coders
+from media.codecs.error import CodecError
+from media.conceal import Concealer
+from media.frames import EAR_SAMPLES, Codec, Pcm
+from media.jitter import EarJitter, More, Taken
+from media.listener import Listener
+from media.resample import Down16to8
+from media.rows import Bools, Rows
+
+
+class WideEar:
+    """The wideband rows. `any` says whether there is one."""
+
+    def __init__(self, rows: int, jitter: EarJitter) -> None:
+        self.any = False
+        self._jitter = jitter
+        self._listeners: dict[int, Listener] = {}
+        self._is_wide = np.zeros(rows, np.bool_)
+        self._conceal = Concealer(rows, EAR_SAMPLES)
+        self._down = Down16to8(rows)
+
+    def set_row(self, row: int, codec: Codec) -> None:
+        """What the row's packets carry from now on. A codec whose library is missing is not heard."""
+        self.close_row(row)
+        if not codec.is_wideband:
+            return
+        try:
+            self._listeners[row] = Listener(codec)
+        except CodecError:
+            return
+        self._is_wide[row] = self.any = True
+        self._conceal.reset(row)
+        self._down.reset(row)
+
+    def close_row(self, row: int) -> None:
+        """The row has no wideband codec."""
+        self._listeners.pop(row, None)
+        self._is_wide[row] = False
+        self.any = bool(self._listeners)
+
+    def insert(self, row: int, sequence: int, timestamp: int, payload: bytes, now: int, ssrc: int) -> int | None:
+        """Keep a packet of Opus or L16. Returns its timestamp at 8 kHz, None for what is no packet of its codec."""
+        listener = self._listeners.get(row)
+        if listener is None or listener.packets is None:
+            return None
+        try:
+            samples = coders.duration(listener.codec, payload) // 2
+        except CodecError:
+            return None
+        at = listener.packets.timestamp(timestamp, ssrc)
+        self._jitter.insert_packet(row, sequence, at, listener.packets.keep(payload, samples), now, ssrc)
+        return at
+
+    def hear(self, taken: Taken, pcm: Pcm, wide: Pcm) -> None:
+        """Put what the wideband rows say into their lines. pcm: int16, (rows, 160); wide: int16, (rows, 320)."""
+        rows = np.flatnonzero(self._is_wide & (taken.have | taken.lost))
+        if rows.size:
+            self._fill(rows, rows, taken.payload, taken.lost[rows], pcm, wide)
+
+    def follow(self, more: More, pcm: Pcm, wide: Pcm) -> None:
+        """The same for the further slots of a tick. Line j is of row `more.rows[j]`."""
+        lines = np.flatnonzero(self._is_wide[more.rows])
+        if lines.size:
+            self._fill(more.rows[lines], lines, more.payload, np.zeros(len(lines), np.bool_), pcm, wide)
+
+    def _fill(self, rows: Rows, lines: Rows, payload: np.ndarray[tuple[int, int], np.dtype[np.uint8]], lost: Bools,
+              pcm: Pcm, wide: Pcm) -> None:  # fmt: skip
+        for row, line, missing in zip(rows.tolist(), lines.tolist(), lost.tolist(), strict=True):
+            wide[line] = self._miss(row) if missing else self._hear(row, payload[line].tobytes())
+        pcm[lines] = self._down.step(wide[lines], rows)
+
+    def _hear(self, row: int, slot: bytes) -> Pcm:
+        listener = self._listeners[row]
+        frame = listener.hear(slot)
+        if listener.codec is Codec.OPUS:
+            return frame
+        followed: Pcm = self._conceal.follow(frame[None].copy(), np.array([row]))[0]
+        return followed
+
+    def _miss(self, row: int) -> Pcm:
+        made = self._listeners[row].miss(partial(self._jitter.peek, row))
+        if made is None:
+            made = self._conceal.make_up(np.array([row]))[0]
+        return made
