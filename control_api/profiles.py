@@ -93,6 +93,7 @@ def agent_with(agent_id: str, organization_id: str, settings: AgentSettings) -> 
 
 def trunk_of(row: TrunkRow, box: SecretBox) -> Trunk:
     """The trunk with its password opened. Raises SecretsUnreadable."""
+    options = options_of(OptionFields.model_validate(row.options))
     return Trunk(
         id=row.id,
         organization_id=row.organization_id,
@@ -100,12 +101,12 @@ def trunk_of(row: TrunkRow, box: SecretBox) -> Trunk:
         host=row.host,
         port=row.port,
         transport=_TRANSPORTS[row.transport],
-        sources=tuple(row.sources),
+        sources=tuple(dict.fromkeys((*row.sources, *options.failover_hosts))),
         outbound_proxy=row.outbound_proxy,
         username=row.username,
         auth_user=row.auth_user,
         password=box.open_optional(row.password),
-        options=options_of(OptionFields.model_validate(row.options)),
+        options=options,
         inbound_username=row.inbound_username,
         inbound_password=box.open_optional(row.inbound_password),
     )
@@ -136,6 +137,7 @@ def options_of(given: OptionFields) -> TrunkOptions:
         caller_id=given.caller_id,
         context_headers=tuple(given.context_headers),
         follow_redirects=given.follow_redirects,
+        failover_hosts=tuple(given.failover_hosts),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -25,6 +26,7 @@ IN_VAIN = 3
 MISSES = 2
 """So many in a row, and a trunk that did answer before is down."""
 DEAD = frozenset({408, 503})
+_RANK = {"up": 0, "unknown": 1, "down": 2}
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +53,7 @@ class Probes:
         self._wall = wall
         self._random = random
         self._endpoint: Sender | None = None
-        self._probes: dict[str, Probe] = {}
+        self._probes: dict[tuple[str, str], Probe] = {}
 
     def start(self, endpoint: Sender) -> None:
         """The endpoint is bound."""
@@ -61,19 +63,24 @@ class Probes:
         """These are the trunks now."""
         if self._endpoint is None or not self._seconds:
             return
-        wanted = {trunk.id: trunk for trunk in trunks if trunk.mode == "ip_allowlist" and trunk.host}
-        for trunk_id in [known for known, probe in self._probes.items() if wanted.get(known) != probe.trunk]:
-            self._probes.pop(trunk_id).close()
-        for trunk in wanted.values():
-            if trunk.id not in self._probes:
+        listed = [trunk for trunk in trunks if trunk.mode == "ip_allowlist" and trunk.host]
+        wanted = {(one.id, one.host): one for trunk in listed for one in _each(trunk)}
+        for key in [known for known, probe in self._probes.items() if wanted.get(known) != probe.trunk]:
+            self._probes.pop(key).close()
+        for key, trunk in wanted.items():
+            if key not in self._probes:
                 probe = Probe(trunk, self._endpoint, self._seconds, self._clock, self._wall, self._random)
-                self._probes[trunk.id] = probe
+                self._probes[key] = probe
                 probe.begin()
 
     def health(self, trunk_id: str) -> TrunkHealth | None:
-        """What is known of a trunk; None where it is not probed."""
-        probe = self._probes.get(trunk_id)
-        return None if probe is None else probe.health
+        """What is known of a trunk; None where it is not probed. One with several hosts is up when any is; the error names the host."""
+        probes = [probe for (id_, _), probe in self._probes.items() if id_ == trunk_id]
+        if len(probes) < 2:
+            return probes[0].health if probes else None
+        best = min(probes, key=lambda probe: _RANK[probe.health.status]).health
+        errors = [f"{probe.trunk.host}: {probe.health.last_error}" for probe in probes if probe.health.last_error]
+        return replace(best, last_error="; ".join(errors) or None)
 
     def stop(self) -> None:
         """Probe no more."""
@@ -83,8 +90,14 @@ class Probes:
         self._endpoint = None
 
 
+def _each(trunk: Trunk) -> list[Trunk]:
+    """The trunk once for each of its hosts."""
+    alone = replace(trunk.options, failover_hosts=())
+    return [replace(trunk, host=host, options=alone) for host in (trunk.host, *trunk.options.failover_hosts)]
+
+
 class Probe:
-    """Of one trunk."""
+    """Of one host of a trunk."""
 
     def __init__(
         self,
@@ -145,5 +158,11 @@ class Probe:
     def _set(self, health: TrunkHealth) -> None:
         if health.status != self.health.status:
             level = log.warning if health.status == "down" else log.info
-            level("trunk_health", trunk_id=self.trunk.id, status=health.status, error=health.last_error)
+            level(
+                "trunk_health",
+                trunk_id=self.trunk.id,
+                host=self.trunk.host,
+                status=health.status,
+                error=health.last_error,
+            )
         self.health = health

@@ -208,6 +208,7 @@ class TrunkOptions:
     `session_timer` in seconds (RFC 4028), None: only when the peer asks for it. `codecs` are encoding names in our order,
     `ptime` milliseconds. `max_channels`, `max_calls_per_second`, `ring_timeout_seconds` None: no limit of the trunk's own.
     `advertised_address`: the host in Via, Contact and SDP; peers inside `local_nets` (CIDR) see our own address instead.
+    `failover_hosts`: where calls go, in this order, that the trunk's own host does not take; calls may come from them too.
     `caller_id`: where an inbound caller's number is read; `context_headers`: names of headers that become variables.
     """
 
@@ -233,6 +234,7 @@ class TrunkOptions:
     caller_id: Literal["pai", "from"] = "pai"
     context_headers: tuple[str, ...] = ("User-to-User",)
     follow_redirects: bool = False
+    failover_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,7 @@ class TrunkOptions(Body):
         AfterValidator(_once),
     ]
     follow_redirects: bool = False
+    failover_hosts: Annotated[list[Host], Field(max_length=7, default_factory=list), AfterValidator(_once)]
 
     @model_validator(mode="after")
     def _reads_national_numbers(self) -> TrunkOptions:

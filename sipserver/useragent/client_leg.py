@@ -217,7 +217,7 @@ class ClientLeg(AgentLeg):
 
     def _exchange_of(self, placing: Placing) -> Exchange:
         errand = Errand(
-            _copy(placing.request), placing.hop, self._next_cseq, domain=placing.domain, digest=placing.digest,
+            _copy(placing.request), placing.hop, self._next_cseq, others=placing.others, domain=placing.domain, digest=placing.digest,
             trunk=placing.trunk, contact=self._reached_at,
         )  # fmt: skip
         return Exchange(self._agent, errand, self._receive, self._unanswered)

@@ -50,7 +50,7 @@ class Errand:
     `flow` is a connection to be preferred, `domain` what a TLS server has to be where `hop` is only an address. `digest`
     answers challenges, None where nobody has trusted us with a password; `trusted` are the addresses whose challenges may be
     answered (None: whomever this request goes to). `trunk` is whose peer it goes to; `contact` writes our Contact for whom the
-    request goes to in the end (None: it has none, or the right one).
+    request goes to in the end (None: it has none, or the right one). `others` are tried, in order, when nobody at `hop` takes it.
     """
 
     request: Request
@@ -63,6 +63,7 @@ class Errand:
     ladder: bool = True
     trunk: Trunk | None = None
     contact: Callable[[Facing], str] | None = None
+    others: tuple[SipUri, ...] = ()
 
     @property
     def may_change_transport(self) -> bool:
@@ -108,21 +109,47 @@ class Exchange:
         self._large_over: Target | None = None
         self._final = False
         self._targets: tuple[Target, ...] = ()
+        self._hops = [errand.hop, *errand.others]
+        self._failing: tuple[Target, ...] = ()
         self._answered = False
         self._ahead = False
         self._attempt = None if errand.digest is None else errand.digest.attempt()
 
     def start(self) -> None:
         """Send it, as soon as it is known where to."""
-        self._postman.locate(self._errand.hop, self._errand.flow, self._found, self._lost)
+        self._locate()
 
     def call_off(self) -> None:
         """Begin nothing more: what has not been sent is not sent, and challenges are not answered."""
         self.called_off = True
 
+    def _locate(self) -> None:
+        self._postman.locate(self._hops.pop(0), self._errand.flow, self._found, self._not_found)
+
     def _found(self, targets: tuple[Target, ...]) -> None:
-        self._targets = targets[1:]
-        self._send(targets[0])
+        """A hop all of whose targets have failed a short while ago waits until the others have been tried."""
+        if self._hops and all(self._postman.avoids(target) for target in targets):
+            self._failing += targets
+            self._locate()
+            return
+        self._targets = targets if self._hops else (*targets, *self._failing)
+        self._send_next()
+
+    def _not_found(self, status: int, reason: str) -> None:
+        if self._hops and not self.called_off:
+            self._locate()
+        elif self._failing:
+            self._targets, self._failing = self._failing, ()
+            self._send_next()
+        else:
+            self._lost(status, reason)
+
+    def _send_next(self) -> None:
+        target, self._targets = self._targets[0], self._targets[1:]
+        if self.target is None:
+            self._send(target)
+        else:
+            self._send_anew(target)
 
     def _next(self) -> bool:
         """Try the next target in a transaction of its own (RFC 3263 section 4.3); False where there is none.
@@ -132,10 +159,12 @@ class Exchange:
         if self.target is None or self.called_off or self._final or self._answered:
             return False
         self._postman.avoid(self.target)
-        if not self._targets:
+        if self._targets:
+            self._send_next()
+        elif self._hops:
+            self._locate()
+        else:
             return False
-        target, self._targets = self._targets[0], self._targets[1:]
-        self._send_anew(target)
         return True
 
     def _send_anew(self, target: Target) -> None:

@@ -25,7 +25,8 @@ class Placing:
     """A request that is ready to go: without Via, to `hop`, with what answers the trunk's challenges.
 
     `user` is that of our Contact, `facing` whom it is for as far as that is known; `contact` writes it anew once it is known where
-    the request goes. `domain` is the trunk's name, None where it has only an address, `able` what the request tells that we do.
+    the request goes. `others` are hops for when that one fails. `domain` is the trunk's name, None where it has only an address,
+    `able` what the request tells that we do.
     """
 
     request: Request
@@ -37,12 +38,13 @@ class Placing:
     digest: DigestClient | None = None
     able: Capabilities = ABLE
     contact: Callable[[Facing], str] | None = None
+    others: tuple[SipUri, ...] = ()
 
     def errand(self) -> Errand:
         """To be sent outside of calls: it is in nobody's ladder."""
         numbers = count(self.request.cseq.number + 1)
         return Errand(
-            self.request, self.hop, lambda: next(numbers), domain=self.domain, digest=self.digest, ladder=False,
+            self.request, self.hop, lambda: next(numbers), others=self.others, domain=self.domain, digest=self.digest, ladder=False,
             trunk=self.trunk, contact=self.contact,
         )  # fmt: skip
 
@@ -144,6 +146,14 @@ def trunk_hop(trunk: Trunk) -> SipUri:
     return replace(uri, params=uri.params.with_value("transport", trunk.transport))
 
 
+def other_hops(trunk: Trunk) -> tuple[SipUri, ...]:
+    """Whom requests are sent to when the trunk's own host fails. An outbound proxy sees to that itself."""
+    if trunk.outbound_proxy is not None:
+        return ()
+    alone = replace(trunk.options, failover_hosts=())
+    return tuple(trunk_hop(replace(trunk, host=host, options=alone)) for host in trunk.options.failover_hosts)
+
+
 def first_transport(trunk: Trunk) -> Transport:
     """The transport that our Contact is written for: UDP where the DNS decides, for who speaks SIP speaks that (RFC 3261 section 18)."""
     return "udp" if trunk.transport == "auto" else trunk.transport
@@ -163,7 +173,10 @@ def _callable(uri: str) -> str:
 
 
 def _placing(request: Request, trunk: Trunk, user: str | None) -> Placing:
-    return Placing(request, trunk_hop(trunk), user, facing_of(trunk), trunk, _domain(trunk), _digest(trunk))
+    others = other_hops(trunk)
+    return Placing(
+        request, trunk_hop(trunk), user, facing_of(trunk), trunk, _domain(trunk), _digest(trunk), others=others
+    )
 
 
 def _domain(trunk: Trunk) -> str | None:

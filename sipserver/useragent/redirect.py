@@ -34,7 +34,8 @@ class Redirection:
         self.problem = None
         if not self._trunk.options.follow_redirects:
             return
-        own = {self._trunk.host.strip("[]").lower(), (address or self._trunk.host).strip("[]").lower()}
+        hosts = (self._trunk.host, address or self._trunk.host, *self._trunk.options.failover_hosts)
+        own = {host.strip("[]").lower() for host in hosts}
         strangers = []
         for wanted, uri in _targets(response.contacts):
             if uri.scheme != "sip" or uri.host.strip("[]") not in own:

@@ -39,7 +39,8 @@ class SecondTries:
             if uri is None:
                 return None
             again = replace(request, uri=str(uri))
-            hop = hop if self._placing.trunk.outbound_proxy is not None else self._hop(uri)
+            if self._placing.trunk.outbound_proxy is None:
+                return replace(self._placing, request=_renewed(again, cseq), hop=self._hop(uri), others=())
         return replace(self._placing, request=_renewed(again, cseq), hop=hop)
 
     def _next_target(self, response: Response | None, target: Target | None) -> SipUri | None:

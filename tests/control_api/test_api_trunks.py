@@ -40,6 +40,7 @@ EVERYTHING: dict[str, Any] = {
     "callerId": "from",
     "contextHeaders": ["X-Ticket"],
     "followRedirects": True,
+    "failoverHosts": ["sip2.example.org", "192.0.2.99"],
 }
 
 
@@ -69,6 +70,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"localNets": ["10.0.0.1/8"]}, "localNets.0"),
     ({"contextHeaders": ["Authorization"]}, "contextHeaders.0"),
     ({"callerId": "to"}, "callerId"),
+    ({"failoverHosts": ["192.0.2.0/24"]}, "failoverHosts.0"),
 ]
 
 
@@ -140,7 +142,9 @@ def test_every_option_reaches_the_calls(tmp_path: Path) -> None:
                 caller_id="from",
                 context_headers=("X-Ticket",),
                 follow_redirects=True,
+                failover_hosts=("sip2.example.org", "192.0.2.99"),
             )
+            assert made.directory.trunks_of("192.0.2.99") == (known,), "calls may come from all its hosts"
             path = f"/v1/trunks/{trunk['id']}"
             changed = (await client.patch(path, json={"sessionTimer": None, "sipPort": 5080})).json()["data"]
             assert (changed["sessionTimer"], changed["sipPort"], changed["region"]) == (None, 5080, "AT")

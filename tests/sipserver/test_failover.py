@@ -198,3 +198,44 @@ def test_what_is_avoided_is_bounded_and_a_single_target_is_tried_all_the_same() 
     found: list[tuple[Target, ...]] = []
     finder.locate(SipUri.parse(f"sip:192.0.2.1:{MAX_AVOIDED}"), None, found.append, lambda *_: None, 1.0)
     assert found == [(Target("udp", "192.0.2.1", MAX_AVOIDED),)]
+
+
+HOSTS = replace(TRUNK, host="192.0.2.9", options=replace(TRUNK.options, failover_hosts=("192.0.2.8", "192.0.2.7")))
+
+
+def test_the_trunks_next_host_gets_what_the_first_does_not_take_and_is_tried_first_for_a_while() -> None:
+    script = Transcript(trunk=HOSTS)
+    script.run(
+        """
+        0.000  !  invite
+        0.000  >  INVITE branch=a cseq=1
+        0.100  <  503 tag=x
+        0.100  >  ACK branch=a
+        0.100  >  INVITE branch=b cseq=1
+        0.200  <  486 tag=y
+        0.200  >  ACK branch=b
+        0.200  *  Refused 486
+        0.200  *  over
+        1.000  !  invite
+        1.000  >  INVITE branch=c
+        1.100  <  486 tag=z
+        1.100  >  ACK branch=c
+        1.100  *  Refused 486
+        1.100  *  over
+        40.00  !  invite
+        40.00  >  INVITE branch=d
+        """
+    )
+    assert hosts(script, "INVITE") == ["192.0.2.9", "192.0.2.8", "192.0.2.8", "192.0.2.9"]
+    assert {target.port for target in script.targets} == {TRUNK.port}
+
+
+def test_when_every_host_fails_so_does_the_call() -> None:
+    script = Transcript(trunk=HOSTS)
+    calling = "{at} ! invite\n{at} > INVITE branch=a{at}\n"
+    step = "{at} < 503 tag=x\n{at} > ACK\n{at} > INVITE\n"
+    last = "{at} < 503 tag=x\n{at} > ACK\n{at} * Refused 503\n{at} * over\n"
+    script.run(calling.format(at=0.0) + step.format(at=0.1) + step.format(at=0.2) + last.format(at=0.3))
+    # All have failed: they are all tried again, the last one first.
+    script.run(calling.format(at=1.0) + step.format(at=1.1) + step.format(at=1.2) + last.format(at=1.3))
+    assert sorted(hosts(script, "INVITE")[3:]) == ["192.0.2.7", "192.0.2.8", "192.0.2.9"]

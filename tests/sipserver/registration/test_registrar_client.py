@@ -266,6 +266,20 @@ def test_only_trunks_with_an_address_that_we_do_not_register_at_are_probed() -> 
     probe(test)
 
 
+def test_each_host_of_a_trunk_is_probed_and_one_that_answers_is_enough() -> None:
+    async def test(probes: Probes, flows: FakeFlows) -> None:
+        several = replace(PEER, options=replace(PEER.options, failover_hosts=("b.example",)))
+        probes.follow((several,))
+        flows.answer = lambda request: 408 if "b.example" in request.uri else 200
+        await asyncio.sleep(61)
+        assert len(flows.requests) == 2
+        health = probes.health("peer")
+        assert health is not None
+        assert (health.status, (health.last_error or "")[:14]) == ("up", "b.example: 408")
+
+    probe(test)
+
+
 def test_a_refusal_is_a_sign_of_life_and_two_misses_are_none() -> None:
     async def test(probes: Probes, flows: FakeFlows) -> None:
         seen = []
