@@ -1,5 +1,5 @@
-"""linphonec, a softphone with a codebase of its own (liblinphone, oRTP, mediastreamer): it answers by itself, plays one file and
-writes what it hears into another."""
+"""linphonec, a softphone with a codebase of its own (liblinphone, oRTP, mediastreamer): it answers by itself or rings, plays one file
+and writes what it hears into another."""
 
 from __future__ import annotations
 
@@ -33,15 +33,21 @@ firewall_policy=0
 stun_server=
 [misc]
 file_transfer_protocol=none
+[auth_info_0]
+username=linphone
+passwd={password}
+realm=antiphon
 """
 
 
 @dataclass(slots=True)
 class Linphone:
-    """One of them. Use as an asynchronous context manager; `plays` is a WAV file, `heard` is there when it has ended."""
+    """One of them. Use as an asynchronous context manager; `plays` is a WAV file, `heard` is there when it has ended. Challenged in our
+    realm, the user `linphone` answers with `password`."""
 
     folder: Path
     plays: Path
+    password: str = "none"
     port: int = 0
     _process: asyncio.subprocess.Process | None = None
 
@@ -55,7 +61,7 @@ class Linphone:
         self.port = free_block(8)
         for part in (".local/share/linphone", ".config/linphone"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
-        (self.folder / "linphonerc").write_text(RC.format(port=self.port, rtp=self.port + 2))
+        (self.folder / "linphonerc").write_text(RC.format(port=self.port, rtp=self.port + 2, password=self.password))
         with (self.folder / "told.txt").open("wb") as told:
             self._process = await asyncio.create_subprocess_exec(
                 *(LINPHONEC, "-c", "linphonerc", "-a", "-d", "4", "-l", "linphone.log"),
@@ -75,6 +81,10 @@ class Linphone:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stop()
+
+    async def ring(self, uri: str) -> None:
+        """Call somebody."""
+        await self._say(f"call {uri}")
 
     async def _listens(self) -> None:
         """Until its SIP port is taken (proc_net(5): local ports are hexadecimal)."""

@@ -6,8 +6,9 @@ Signalling, media process and recording are the real ones; who keeps the calls a
 from __future__ import annotations
 
 import asyncio
+import os
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from media.frames import EAR_RATE, LINE_SAMPLES, Pcm
 from media.plane import PlaneConfig, ProcessMediaPlane
 from sipserver.calls import Calls
 from sipserver.capacity import Limits
-from sipserver.guard import SourceGuard
+from sipserver.guard import Challenger, SourceGuard
 from sipserver.ladder import Ladder
 from sipserver.party import Services
 from sipserver.protocols import CallEnd, ConversationEnd, DialOrder, EndedReason, LiveCall, Route, Trunk, TrunkOptions
@@ -81,16 +82,18 @@ class Node:
 
 
 @asynccontextmanager
-async def a_node(folder: Path) -> AsyncIterator[Node]:
+async def a_node(folder: Path, users: Mapping[str, Trunk] | None = None) -> AsyncIterator[Node]:
+    """`users` are trunks whose peers show credentials."""
     port = free_block(20)
     plane = ProcessMediaPlane(PlaneConfig(ports=(port, port + 19), processes=1, rows=4))
     log, directory, conversations = Log(folder), FakeDirectory(), FakeConversations()
     conversations.talk = until_a_tone_is_heard
     ladder = Ladder(log.publish)
-    guard = SourceGuard(directory, asyncio.get_running_loop().time)
+    challenger = Challenger(lambda: users or {}, "antiphon", ("SHA-256", "MD5"), os.urandom(32), os.urandom)
+    guard = SourceGuard(directory, asyncio.get_running_loop().time, challenger=challenger)
     endpoint = SipEndpoint("127.0.0.1", 0, transports=("udp",), guard=guard, tap=ladder.tap)
     services = Services(log, plane, conversations, ladder, microseconds)
-    calls = Calls(endpoint, services, directory, lambda: "inbound", Limits(max_calls=4), AT_ONCE)
+    calls = Calls(endpoint, services, directory, lambda: "inbound", Limits(max_calls=4), AT_ONCE, shown=guard.shown)
     await plane.start()
     try:
         await calls.start()
