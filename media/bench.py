@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,11 @@ from media.call_media import RowCallMedia
 from media.frames import Codec, Pcm, RtpFormat, RtpRemote
 from media.plane import PlaneConfig, ProcessMediaPlane
 from media.rings import ProcessCounters
+from media.sockets.choice import AUTO, best
 from media.stopwatch import Stage
 
-_WARM_UP = 2.0
+_WARM_UP = 6.0
+"""More than a round of every ring (5.12 s), so that its memory is there, and all calls have begun."""
 _TOP_UP = 0.5
 
 
@@ -64,7 +66,9 @@ def bench_media(
     *,
     recording: bool = True,
     ports: tuple[int, int] = (20000, 29999),
-    realtime: bool = False,
+    realtime: bool = True,
+    warm_up: float = _WARM_UP,
+    backend: str = AUTO,
 ) -> dict[str, Any]:
     """Carry `calls` calls for `seconds` and say what it cost.
 
@@ -74,59 +78,77 @@ def bench_media(
     20 ms grid in milliseconds and RFC 3550 jitter.
     `yardstick_us` is what one `sendto` of 172 octets costs on the same core at the same time: figures of two machines, or
     of a quiet and a busy hour, compare by their ratio to it. Where `load_seconds` is more than `seconds`, the callers'
-    core could not keep up, and the figures flatter.
+    core could not keep up, and the figures flatter. The first `warm_up` seconds are not measured. `backend` names that of
+    the sockets, `realtime` asks for SCHED_FIFO, and what was had is returned as `sockets` and `realtime`.
 
     Raises MediaUnavailable when the plane does not start.
     """
-    return asyncio.run(_bench(calls, seconds, recording, ports, realtime))
+    return asyncio.run(
+        _bench(
+            calls,
+            seconds,
+            recording,
+            warm_up,
+            PlaneConfig(
+                ports=ports,
+                processes=1,
+                rows=calls,
+                realtime=realtime,
+                timeout_s=0,
+                sockets=best() if backend == AUTO else backend,
+            ),
+        )
+    )
 
 
-async def _bench(calls: int, seconds: float, recording: bool, ports: tuple[int, int], realtime: bool) -> dict[str, Any]:
+async def _bench(calls: int, seconds: float, recording: bool, warm_up: float, config: PlaneConfig) -> dict[str, Any]:
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[:1])
     yardstick = _yardstick_us()
     os.sched_setaffinity(0, cores[1:] or cores)
-    plane = ProcessMediaPlane(
-        PlaneConfig(ports=ports, processes=1, rows=calls, cpus=(cores[0],), realtime=realtime, timeout_s=0)
-    )
+    plane = ProcessMediaPlane(replace(config, cpus=(cores[0],)))
     try:
         await plane.start()
         with tempfile.TemporaryDirectory() as folder:
-            figures = await _measure(plane, calls, seconds, Path(folder) if recording else None)
-            return figures | {"yardstick_us": yardstick}
+            figures = await _measure(plane, calls, seconds, warm_up, Path(folder) if recording else None)
+            return figures | {"yardstick_us": yardstick, "sockets": config.sockets}
     finally:
         await plane.stop()
         os.sched_setaffinity(0, cores)
 
 
-async def _measure(plane: ProcessMediaPlane, calls: int, seconds: float, folder: Path | None) -> dict[str, Any]:
+async def _measure(
+    plane: ProcessMediaPlane, calls: int, seconds: float, warm_up: float, folder: Path | None
+) -> dict[str, Any]:
     load = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "media.bench_load", str(calls), str(_WARM_UP), str(seconds),
+        sys.executable, "-m", "media.bench_load", str(calls), str(warm_up), str(seconds),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 20,
     )  # fmt: skip
     assert load.stdin is not None
     assert load.stdout is not None
     peers = json.loads(await load.stdout.readline())
     [pid] = plane.pids()
+    fifo = os.sched_getscheduler(pid) == os.SCHED_FIFO
     bare = _resident_kb(pid)
     opened = await asyncio.gather(*(_call(plane, number, peer, folder) for number, peer in enumerate(peers)))
     load.stdin.write(json.dumps([call.port for call in opened]).encode() + b"\n")
     [counters] = plane.counters()
     speech = voice(VOICE_SECONDS).reshape(-1, 160)
-    await _talk(opened, speech, _WARM_UP)
+    await _talk(opened, speech, load.stdout)
     before = _Reading.take(counters)
     counters.work_us_max[0] = 0
-    await _talk(opened, speech, seconds)
+    offset = int(counters.send_offset_us[0])
+    seen = json.loads(await _talk(opened, speech, load.stdout))
     after = _Reading.take(counters)
     resident = _resident_kb(pid)
     work = int(counters.work_us_max[0])
-    seen = json.loads(await load.stdout.readline())
     await load.wait()
     reports = await asyncio.gather(*(call.close() for call in opened))
     core = (after.cpu_ns - before.cpu_ns) / 1e9 / (after.elapsed - before.elapsed)
     return {
         "calls": calls,
         "seconds": seconds,
+        "realtime": fifo,
         "core_per_call": round(core / calls, 6),
         "us_per_call_tick": round(core / calls * 20_000, 2),
         "calls_per_core": int(calls / core),
@@ -136,6 +158,7 @@ async def _measure(plane: ProcessMediaPlane, calls: int, seconds: float, folder:
         "ticks_skipped": after.ticks_skipped - before.ticks_skipped,
         "sends_late": after.sends_late - before.sends_late,
         "tick_work_ms_max": work / 1000,
+        "send_offset_ms": [offset / 1000, int(counters.send_offset_us[0]) / 1000],
         "stages_us": after.stages_since(before, calls),
         "packets_lost_by_us": sum(report.packets_lost for report in reports),
         "packets_received_by_us": sum(report.packets_received for report in reports),
@@ -149,14 +172,14 @@ async def _call(plane: ProcessMediaPlane, number: int, peer: int, folder: Path |
     return call
 
 
-async def _talk(calls: list[RowCallMedia], speech: Pcm, seconds: float) -> None:
-    """Keep every call's out-ring filled, so that every packet carries an agent's voice."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
-    while (rest := end - loop.time()) > 0:
+async def _talk(calls: list[RowCallMedia], speech: Pcm, load: asyncio.StreamReader) -> bytes:
+    """Keep every call's out-ring filled, so that every packet carries an agent's voice, until the load says its next line."""
+    said = asyncio.ensure_future(load.readline())
+    while not said.done():
         for call in calls:
             call.play(speech[: call.room()])
-        await asyncio.sleep(min(_TOP_UP, rest))
+        await asyncio.wait([said], timeout=_TOP_UP)
+    return await said
 
 
 def _yardstick_us() -> float:

@@ -1,7 +1,8 @@
 """The callers of the media bench: `python -m media.bench_load CALLS WARM_UP SECONDS`.
 
-It prints the ports it listens on as a line of JSON, reads the ports to call as another, sends every call 50 packets a second
-in phases spread over the 20 ms, and at the end prints what it saw of some of the calls, by the kernel's receive times.
+It prints the ports it listens on as a line of JSON, reads the ports to call as another, and sends every call 50 packets a second
+in phases spread over the 20 ms. When the warm-up is over it prints an empty line, and at the end what it saw of some of
+the calls, by the kernel's receive times.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from media.codecs.g711 import encode
 from media.frames import Codec, Pcm
 from media.rtp import FRAME_SAMPLES, HEADER
+from media.scheduling import be_punctual
 
 _SO_TIMESTAMPNS = 35
 _PHASES = 10
@@ -74,6 +76,7 @@ class Listener:
 
 def main() -> None:
     """Call, listen, and say what was seen."""
+    be_punctual(cpu=-1, realtime=False)
     calls, warm_up, seconds = int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])
     sockets = [_socket(number < _SAMPLED) for number in range(calls)]
     print(json.dumps([sock.getsockname()[1] for sock in sockets]), flush=True)
@@ -83,6 +86,7 @@ def main() -> None:
     _call(phases, listeners, warm_up)
     for listener in listeners:
         listener.forget()
+    print(flush=True)
     took = _call(phases, listeners, seconds, first=int(warm_up * 50))
     print(json.dumps({"load_seconds": round(took, 2)} | summary(listeners)), flush=True)
     for sock in sockets:

@@ -24,7 +24,6 @@ from media.tape import Tape
 from media.vad import Heard, Vad
 from media.wide_ear import WideEar
 
-_NARROW = (Codec.PCMU, Codec.PCMA)
 _ADRIFT = 7200
 """Samples (900 ms) by which the peer's clock may have left ours before its positions are set right."""
 
@@ -93,7 +92,7 @@ class Ear:
         if codec is before:
             return
         self._law.open_row(row, Codec.PCMU if codec.is_wideband else codec)
-        self._vad.set_narrow(row, codec in _NARROW)
+        self._vad.set_narrow(row, not codec.is_wideband)
         self.wide.set_row(row, codec)
         if before is not None:
             self.jitter.drop(row)

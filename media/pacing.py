@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 TICK_NS = 20_000_000
-SEND_OFFSET_NS = 10_000_000
-"""Packets leave this long after the tick's beginning: time enough to hear, judge and decide, and always the same."""
+SEND_OFFSETS_NS = (10_000_000, 13_000_000, 16_000_000)
+"""Packets leave so long after the tick's beginning: time enough to hear, judge and decide, and always the same."""
+OVERRUNS = 3
+OVERRUN_TICKS = 100
+"""So many ticks in so many that the work did not fit into make the offset grow."""
+CALM_TICKS = 3000
+"""How long, 60 s, the work has to have fitted into an earlier offset before packets leave at that again."""
+_MARGIN_NS = 1_000_000
 CATCH_UP_TICKS = 10
 """200 ms: a standstill up to this is caught up with, beyond it the ticks are left out."""
 
@@ -15,7 +21,7 @@ CATCH_UP_TICKS = 10
 class Plan:
     """What to run now: `count` ticks (1 or 2) from number `first`, after leaving out `skipped` ones.
 
-    `due` is when the last of them begins on the grid, so its packets leave at `due + SEND_OFFSET_NS`.
+    `due` is when the last of them begins on the grid, so its packets leave at `due` and `SendOffset.now`.
     """
 
     first: int
@@ -23,6 +29,39 @@ class Plan:
     skipped: int
     late: bool
     due: int
+
+
+class SendOffset:
+    """How long after a tick's beginning its packets leave: `now`, in nanoseconds.
+
+    A packet that leaves when the work happens to be done is off its grid by as much as the work varies. So where the work has
+    outgrown the offset, which is more than one tick held up by something else, the offset grows: every peer sees one step,
+    and an even stream after it.
+    """
+
+    def __init__(self) -> None:
+        self.now = SEND_OFFSETS_NS[0]
+        self._ticks = self._over = self._longest = 0
+
+    def worked(self, took: int) -> None:
+        """A tick was heard, `took` nanoseconds after it should have begun."""
+        self._ticks += 1
+        self._over += took > self.now
+        self._longest = max(self._longest, took)
+        if self._over >= OVERRUNS:
+            self._set(_offset_for(self._longest))
+        elif self._over and self._ticks >= OVERRUN_TICKS:
+            self._set(self.now)
+        elif self._ticks >= CALM_TICKS:
+            self._set(min(self.now, _offset_for(self._longest)))
+
+    def _set(self, offset: int) -> None:
+        self.now = offset
+        self._ticks = self._over = self._longest = 0
+
+
+def _offset_for(took: int) -> int:
+    return next((offset for offset in SEND_OFFSETS_NS if took + _MARGIN_NS <= offset), SEND_OFFSETS_NS[-1])
 
 
 class Grid:

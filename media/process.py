@@ -22,18 +22,16 @@ import select
 import signal
 import sys
 import time
-from pathlib import Path
 
 from media.engine import Engine
-from media.pacing import SEND_OFFSET_NS, Grid, Plan
+from media.pacing import Grid, Plan, SendOffset
 from media.rings import SharedRings
+from media.scheduling import be_punctual
 from media.sockets.choice import AUTO, BACKENDS, SocketsMissing, open_sockets
 from media.sockets.ports import PortPairs
 from media.stopwatch import Stopwatch
 
 _PR_SET_PDEATHSIG = 1
-_FIFO_PRIORITY = 10
-_NICE = -10
 _LIFELINE_TICKS = 50
 _IDLE_MS = 200
 _EXACT_NS = 2_000_000
@@ -55,7 +53,7 @@ def main() -> None:
         rings, sockets, timeout_ticks=round(arguments.timeout * 50), seed=secrets.randbits(64), epoch=time.time(),
         lap=Stopwatch(rings.process.stage_ns, time.thread_time_ns).lap,
     )  # fmt: skip
-    _schedule(arguments.cpu, arguments.realtime)
+    be_punctual(arguments.cpu, arguments.realtime)
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -88,25 +86,6 @@ def _raise_descriptor_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _schedule(cpu: int, realtime: bool) -> None:
-    """Take a core and a priority, as far as we are allowed to; without them packets only leave less exactly.
-
-    Where the kernel groups processes by session (sched_autogroup), niceness counts within the session only: so we
-    have one of our own, and make that nice too.
-    """
-    os.setsid()
-    if cpu >= 0:
-        os.sched_setaffinity(0, {cpu})
-    try:
-        if realtime:
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_FIFO_PRIORITY))
-        else:
-            os.setpriority(os.PRIO_PROCESS, 0, _NICE)
-            Path("/proc/self/autogroup").write_text(str(_NICE), encoding="ascii")
-    except OSError:
-        pass
-
-
 class Ticker:
     """Runs the engine on the grid. `wake` and `kick` are eventfds, `lifeline` the reading end of main's pipe."""
 
@@ -122,6 +101,7 @@ class Ticker:
         self._idle.register(lifeline, select.POLLHUP)
         self._idle.register(kick, select.POLLIN)
         self._grid = Grid(time.monotonic_ns())
+        self._offset = SendOffset()
         self._checked = 0
 
     def run(self) -> None:
@@ -145,8 +125,11 @@ class Ticker:
             ended = time.monotonic_ns()
             counters.work_us_max[0] = max(int(counters.work_us_max[0]), (ended - begun) // 1000)
             if tick == plan.first + plan.count - 1:
-                counters.sends_late[0] += ended > plan.due + SEND_OFFSET_NS
-                self._wait_until(plan.due + SEND_OFFSET_NS, tick)
+                counters.sends_late[0] += ended > plan.due + self._offset.now
+                if not plan.late:
+                    self._offset.worked(ended - plan.due)
+                    counters.send_offset_us[0] = self._offset.now // 1000
+                self._wait_until(plan.due + self._offset.now, tick)
             if self._engine.speak(tick):
                 self._tell_main()
             counters.ticks[0] += 1

@@ -107,6 +107,8 @@ class ProcessCounters:
     packets_unauthentic: Counts
     """Packets of secure calls that did not prove to be the peer's, or were there before (SRTP)."""
     work_us_max: Counts
+    send_offset_us: Counts
+    """How long after a tick's beginning its packets leave."""
     stage_ns: Counts
     """Of `cpu_ns`, what each stage took: shape (stages,)."""
 

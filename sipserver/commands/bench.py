@@ -17,6 +17,9 @@ app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 def media(
     calls: Annotated[int, typer.Option("--calls", min=1, max=2000, help="Calls at once.")] = 100,
     seconds: Annotated[float, typer.Option("--seconds", min=1, max=600, help="How long to measure.")] = 10,
+    warm_up: Annotated[float, typer.Option("--warm-up", min=0.5, max=60, help="Seconds before that.")] = 6,
+    sockets: Annotated[str, typer.Option("--sockets", help="auto, native or plain.")] = "auto",
+    realtime: Annotated[bool, typer.Option(help="Ask for SCHED_FIFO, as the server does.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """The tick with sockets, VAD and recording for N calls; load comes from another process on another core."""
@@ -24,7 +27,7 @@ def media(
     from media.frames import MediaUnavailable
 
     try:
-        figures = bench_media(calls, seconds)
+        figures = bench_media(calls, seconds, warm_up=warm_up, backend=sockets, realtime=realtime)
     except MediaUnavailable as error:
         raise fail(str(error)) from None
     _print(figures, as_json)

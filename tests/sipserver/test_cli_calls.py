@@ -320,9 +320,9 @@ def test_the_answer_bench_counts_its_calls() -> None:
 
 
 def test_the_media_bench_measures_in_both_forms() -> None:
-    figures = json.loads(run("bench", "media", "--calls", "2", "--seconds", "1", "--json").stdout)
+    figures = json.loads(run("bench", "media", "--calls", "2", "--seconds", "1", "--warm-up", "1", "--json").stdout)
     assert figures["calls"] == 2
     assert figures["seconds"] == pytest.approx(1, abs=0.5)
-    shown = run("bench", "media", "--calls", "1", "--seconds", "1")
+    shown = run("bench", "media", "--calls", "1", "--seconds", "1", "--warm-up", "1")
     assert shown.exit_code == 0
     assert shown.stdout.startswith("calls ")

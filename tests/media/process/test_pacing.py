@@ -5,7 +5,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.pacing import CATCH_UP_TICKS, TICK_NS, Grid, Plan
+from media.pacing import (
+    CALM_TICKS,
+    CATCH_UP_TICKS,
+    OVERRUN_TICKS,
+    OVERRUNS,
+    SEND_OFFSETS_NS,
+    TICK_NS,
+    Grid,
+    Plan,
+    SendOffset,
+)
 
 MS = 1_000_000
 
@@ -55,3 +65,35 @@ def test_ticks_only_go_forward_in_bursts_of_two_and_end_up_on_time(delays: list[
         assert plan.due <= now < plan.due + TICK_NS
         following = plan.first + plan.count
     assert following == now // TICK_NS + 1
+
+
+def test_packets_leave_later_when_the_work_has_outgrown_the_offset_and_early_again_after_calm() -> None:
+    offset = SendOffset()
+    assert offset.now == 10 * MS
+    for _ in range(OVERRUNS - 1):
+        offset.worked(11 * MS)
+    assert offset.now == 10 * MS
+    offset.worked(12 * MS)
+    assert offset.now == 13 * MS
+    for _ in range(OVERRUNS):
+        offset.worked(13 * MS + 1)
+    assert offset.now == 16 * MS
+    for _ in range(CALM_TICKS - 1):
+        offset.worked(8 * MS)
+    assert offset.now == 16 * MS
+    offset.worked(8 * MS)
+    assert offset.now == 10 * MS
+
+
+def test_single_ticks_that_were_held_up_move_nothing() -> None:
+    offset = SendOffset()
+    for number in range(20 * OVERRUN_TICKS):
+        offset.worked(19 * MS if number % OVERRUN_TICKS == 0 else 5 * MS)
+    assert offset.now == 10 * MS
+
+
+def test_work_longer_than_any_offset_takes_the_last() -> None:
+    offset = SendOffset()
+    for _ in range(OVERRUNS):
+        offset.worked(30 * MS)
+    assert offset.now == SEND_OFFSETS_NS[-1]
