@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control_api.backlog import Backlog
 from control_api.live import LiveEvents
+from control_api.quality_view import quality_fields
 from control_api.store import calls, outbox, transcripts, transfers
 from control_api.store.calls import CallRow
 from control_api.store.engine import Store
@@ -189,6 +190,8 @@ class StoredCallLog:
         return None
 
     def _after_end(self, call_id: str, end: CallEnd) -> None:
+        if end.media is not None:
+            self.publish(call_id, LiveEvent("quality", _quality(end.media)))
         self._show_status(call_id, end.status, end.reason)
         self._live.end(call_id)
         self._on_jobs()
@@ -239,7 +242,12 @@ def _quality(report: MediaReport) -> dict[str, Any]:
         "mos": report.mos,
         "lossPercent": round(100 * report.packets_lost / expected, 2) if expected else 0.0,
         "jitterMs": round(report.jitter_ms, 2),
+        "packetsSent": report.packets_sent,
+        "packetsReceived": report.packets_received,
+        "packetsLost": report.packets_lost,
+        "packetsLate": report.packets_late,
         "codec": report.codec,
+        **quality_fields(report.quality),
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from control_api.quality_metrics import QualityMetrics
 from control_api.sip_metrics import SipCollector, SipFigures
 from sipserver.protocols import LiveEvent
 
@@ -42,6 +43,7 @@ class Metrics:
             "antiphon_barge_ins", "Times a caller interrupted the agent.", registry=self._registry
         )
         self._problems = Counter("antiphon_problems", "Problems noted in calls.", ("part",), registry=self._registry)
+        self._quality = QualityMetrics(self._registry)
         Gauge("antiphon_calls_live", "Calls on this node now.", registry=self._registry).set_function(live)
         Gauge("antiphon_calls_room", "Calls that this node would still take.", registry=self._registry).set_function(
             capacity
@@ -60,6 +62,8 @@ class Metrics:
             self._interruptions.inc()
         elif event.kind == "problem":
             self._problems.labels(data["part"]).inc()
+        elif event.kind == "quality":
+            self._quality.observe(data)
 
     def text(self) -> bytes:
         """The exposition."""

@@ -40,6 +40,7 @@ from media.frames import (
     SrtpKeys,
     Unbridged,
 )
+from media.measured import quality_of
 from media.records import (
     CODECS,
     DIRECTIONS,
@@ -306,6 +307,7 @@ class RowCallMedia:
             codec=self._codec.value,
             duration_samples=int(counters.frontier[row]),
             problem=self.recording.problem if self.recording is not None else None,
+            quality=quality_of(self._rings, row),
         )
 
     async def _change(self) -> None:

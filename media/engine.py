@@ -19,6 +19,7 @@ import numpy as np
 from media.bargein import PAUSED, BargeInRows
 from media.bridge import NOBODY, Bridges
 from media.ear import Detector, Ear, Judged
+from media.figures import Figures
 from media.intake import Intake
 from media.keys import Keys
 from media.mouth import Mouth
@@ -28,6 +29,7 @@ from media.records import Event, EventKind
 from media.reports import Reports
 from media.rings import SharedRings
 from media.rows import CallRows
+from media.signs import Signs
 from media.sockets.face import Sockets
 from media.srtp import SecureRows
 from media.stopwatch import Lap, Stage, untimed
@@ -67,9 +69,13 @@ class Engine:
         )
         self._barge_in = BargeInRows(rings.rows)
         reception = Reception(rings.rows)
-        self._intake = Intake(rings.rows, self._calls, self._ear, reception, secure, rings.process)
+        signs = self._signs = Signs(rings.rows)
+        self._intake = Intake(rings.rows, self._calls, self._ear, reception, signs, secure, rings.process)
+        figures = Figures(
+            self._calls, self._mouth.sender, self._ear, reception, signs, secure, rings.row, rings.figures, rings.source
+        )
         self._reports = Reports(
-            self._calls, self._mouth.sender, self._ear, reception, rings.row, sockets, secure, chance, epoch
+            self._calls, self._mouth.sender, reception, signs, figures, sockets, secure, chance, epoch
         )
         self._orders = Orders(
             self._calls, rings.row, sockets, self._intake, self._ear, self._mouth,
@@ -137,6 +143,7 @@ class Engine:
         was_paused = self._barge_in.mode == PAUSED
         reaction = self._barge_in.step(tick, judged.probability, judged.judged, judged.end, self._mouth.speaking)
         for row in np.flatnonzero(reaction.started).tolist():
+            self._signs.spoke[row] = True
             self._tell(EventKind.SPEECH_STARTED, row, max(0, int(reaction.onset[row])))
         for row in np.flatnonzero(reaction.stopped).tolist():
             self._tell(EventKind.SPEECH_STOPPED, row, max(0, int(reaction.offset[row])))

@@ -19,6 +19,7 @@ from media.records import EventKind
 from media.rings import ProcessCounters
 from media.rows import CallRows, Rows
 from media.rtp import HEADER, PLAIN_LENGTH, ParsedRows, RtpError, RtpPacket, parse_rows
+from media.signs import Signs
 from media.sockets.face import NOT_TIMED, Address, Received, source_key
 from media.srtp import SecureRows
 
@@ -30,8 +31,10 @@ class Intake:
     """Sorts the packets of a tick into the ear, the keys heard, and the statistics."""
 
     def __init__(
-        self, rows: int, calls: CallRows, ear: Ear, reception: Reception, secure: SecureRows, counters: ProcessCounters
-    ) -> None:
+        self, rows: int, calls: CallRows, ear: Ear, reception: Reception, signs: Signs, secure: SecureRows,
+        counters: ProcessCounters,
+    ) -> None:  # fmt: skip
+        self._signs = signs
         self._calls = calls
         self._ear = ear
         self._reception = reception
@@ -49,6 +52,8 @@ class Intake:
         self._keys[row] = EventReceiver()
         self._ear.open_row(row)
         self._reception.open_row(row)
+        self._signs.open_row(row)
+        self._secure.open_row(row)
 
     def set_remote(self, row: int, remote: Address | None, control: Address | None) -> None:
         """The SDP's addresses, None where it names none that we can reach. The same ones again change nothing."""
@@ -77,8 +82,16 @@ class Intake:
         received = self._secure.open(received, self._key)
         if len(received.rows):
             self._sort(received, tick, tell)
+            self._settle()
         for row in list(self._holding):
             self._tell_keys(row, self._keys[row].poll(tick), tick, tell)
+
+    def _settle(self) -> None:
+        """Tell the statistics which of the packets that came were of no use any more."""
+        discards = self._ear.jitter.discards
+        while discards:
+            self._reception.discarded(*discards.popleft())
+        self._reception.losses.forget()
 
     def _sort(self, received: Received, tick: int, tell: Tell) -> None:
         calls, rows = self._calls, received.rows
@@ -119,6 +132,7 @@ class Intake:
             return
         if not self._accept(row, learner, received.addresses[line], packet, tick):
             self._counters.packets_foreign[0] += 1
+            self._signs.refused(row, received.addresses[line])
         elif self._calls.hearing[row]:
             self._calls.last_heard[row] = tick
             self._hear_one(row, packet, tick, int(received.arrivals[line]), tell)
@@ -128,6 +142,10 @@ class Intake:
             return False
         if learner.locked and self._key[row] == _UNKNOWN:
             self._key[row] = source_key(source)
+            if source == self._advertised[row][0]:
+                self._signs.settled(row)
+            else:
+                self._signs.took(row, source)
             if source != self._calls.remote[row]:
                 # Behind a NAT, RTCP is most likely where it is by default: on the next port (RFC 3550 section 11).
                 self._calls.set_remote(row, source, (source[0], source[1] + 1))
@@ -148,11 +166,14 @@ class Intake:
             self._reception.update(line, sequence, ssrc, np.array([at], np.uint32), np.array([arrival]))
         if packet.payload_type == COMFORT_NOISE:
             self._ear.fall_silent(row, packet.sequence, packet.payload)
+            self._signs.other_payload(row, packet.payload_type)
         elif packet.payload_type == calls.telephone_event[row]:
             receiver = self._keys[row]
             self._tell_keys(row, receiver.receive(packet.timestamp, packet.payload, tick), tick, tell)
             if receiver.holding:
                 self._holding.add(row)
+        elif packet.payload_type not in calls.codecs[row]:
+            self._signs.other_payload(row, packet.payload_type)
 
     def _hear_audio(self, row: int, packet: RtpPacket, tick: int) -> int | None:
         """Keep one packet of audio, with whose codec the peer may have changed. Returns its timestamp at 8 kHz, None if it is none."""

@@ -48,6 +48,7 @@ Rows = NDArray[np.intp]
 
 _NOTED = 64
 """Numbers of packets without audio that are remembered: a key is told by some twenty."""
+_DISCARDS = 4096
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -78,7 +79,8 @@ class EarJitter:
     """The slots of every row, and what became of their packets.
 
     Counters, int64, (rows,): `received` packets kept; `late`, `duplicate` and `strange` (of a stream that is not the row's)
-    packets thrown away; `lost` slots missing in a gap; `concealed` slots given as lost; `skipped` slots dropped to catch up.
+    packets thrown away; `lost` slots missing in a gap; `concealed` slots given as lost, of which the peer had sent nothing in `paused`
+    (its sequence ran on unbroken); `skipped` slots dropped to catch up.
     """
 
     def __init__(self, rows: int) -> None:
@@ -108,7 +110,9 @@ class EarJitter:
         self._assembly: dict[int, Assembly] = {}
         self._noted: dict[int, deque[int]] = {}
         self.received, self.late, self.duplicate, self.strange = zeros(), zeros(), zeros(), zeros()
-        self.lost, self.concealed, self.skipped = zeros(), zeros(), zeros()
+        self.lost, self.concealed, self.skipped, self.paused = zeros(), zeros(), zeros(), zeros()
+        self.discards: deque[tuple[int, int]] = deque(maxlen=_DISCARDS)
+        """Row and sequence number of packets that came too late, until somebody takes them."""
         self._taken = Taken(
             np.zeros((rows, SAMPLES), np.uint8), np.zeros(rows, np.bool_), np.zeros(rows, np.bool_), zeros()
         )
@@ -126,6 +130,7 @@ class EarJitter:
             self.lost,
             self.concealed,
             self.skipped,
+            self.paused,
         ):
             counter[row] = 0
 
@@ -189,6 +194,7 @@ class EarJitter:
         if self._is_late(row, position + len(payload) - 1):
             if not self._is_overdue(row, sequence, now):
                 self.late[row] += 1
+                self.discards.append((row, sequence))
                 return
             position = self._restart(row, sequence, timestamp, now, ssrc)
         self._lay(row, position, sequence, payload)
@@ -322,6 +328,9 @@ class EarJitter:
         np.take(self._payload, cells, axis=0, out=taken.payload, mode="clip")
         np.multiply(self._next, SAMPLES, out=position)
         position += self._phase
+        again = have & (self._silent > SILENT_TICKS)
+        if again.any():
+            self._excuse(np.flatnonzero(again), cells)
         np.copyto(self._sequence, self._slot_sequence.take(cells), where=have)
         self._waited[have] = self._silent[have] = 0
         self.concealed += taken.lost
@@ -362,6 +371,21 @@ class EarJitter:
         self._spare[rows] -= 1
         return More(rows, self._payload[cell], position)
 
+    def excuse(self, row: int) -> None:
+        """The peer was not to send until now: the silence so far is no loss."""
+        self.paused[row] += max(0, int(self._silent[row]) - SILENT_TICKS)
+        self._silent[row] = min(int(self._silent[row]), SILENT_TICKS)
+
+    def made_up(self, row: int) -> int:
+        """Slots that stood for packets which are missing; a silence that lasts still is not judged yet."""
+        silent = max(0, int(self._silent[row]) - SILENT_TICKS) if self._started[row] else 0
+        return int(self.concealed[row] - self.paused[row]) - silent
+
+    def _excuse(self, rows: Rows, cells: Rows) -> None:
+        # The stream goes on after a silence: with the next number, so nothing was sent in it.
+        steps = self._steps(rows, cells[rows])
+        self.paused[rows] += np.where(steps == 1, self._silent[rows] - SILENT_TICKS, 0)
+
     def _cells(self) -> Rows:
         return self._first_cell + self._next % SLOTS
 
@@ -388,6 +412,13 @@ class EarJitter:
             self._waited[gap] += 1
             self._cross(gap, taken)
 
+    def _steps(self, rows: Rows, cells: Rows) -> Longs:
+        """How many packets of audio on from the slot taken last those in `cells` are; 1 where none is missing."""
+        steps: Longs = (self._slot_sequence[cells] - self._sequence[rows]) & 0xFFFF
+        if self._noted:
+            steps -= [self._noted_between(row, count) for row, count in zip(rows.tolist(), steps.tolist(), strict=True)]
+        return steps
+
     def _noted_between(self, row: int, steps: int) -> int:
         """How many of the numbers between the slot taken last and the one that is so many steps on were no audio."""
         after = int(self._sequence[row])
@@ -398,10 +429,7 @@ class EarJitter:
         cells = self._first_cell[gap][:, None] + np.arange(SLOTS)
         queued = np.where(self._slot[cells] >= after[:, None], self._slot[cells], _NEVER)
         ahead = queued.min(axis=1)
-        steps = (self._slot_sequence[self._first_cell[gap] + ahead % SLOTS] - self._sequence[gap]) & 0xFFFF
-        if self._noted:
-            steps -= [self._noted_between(row, count) for row, count in zip(gap.tolist(), steps.tolist(), strict=True)]
-        unbroken = steps == 1
+        unbroken = self._steps(gap, self._first_cell[gap] + ahead % SLOTS) == 1
         ripe = self._waited[gap] > GAP_TICKS
         step = unbroken | (ripe & (ahead - after > LONG_GAP))
         conceal = ripe & ~step

@@ -84,6 +84,8 @@ class Orders:
             bool(command.fec), command.bitrate or None,
         )  # fmt: skip
         first = not calls.connected[row]
+        if not calls.hearing[row]:
+            self._ear.jitter.excuse(row)
         calls.connect(row, tick, fmt, DIRECTIONS[command.direction])
         if first:
             self._begin(row, command, tick)

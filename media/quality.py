@@ -1,15 +1,40 @@
-"""How good a call sounded: the E-model of ITU-T G.107, reduced to what a G.711 call can measure.
+"""How good a call sounded: the E-model of ITU-T G.107, reduced to what a call can measure.
 
 R = 93.2 - Id - Ie,eff: the delay impairment by the usual fit of G.107's curve, the equipment impairment from loss and
-its burstiness (G.107 equation 7-29; Ie and Bpl of G.711 from G.113 appendix I), and MOS from R by G.107 annex B.
+its burstiness (G.107 equation 7-29; Ie and Bpl of G.711 from G.113 appendix I), and MOS from R by G.107 annex B. Without Id it
+is the quality of listening, with it that of a conversation (RFC 3611 section 4.7.5: MOS-LQ and MOS-CQ).
+
+The scale is that of narrow-band telephony for every codec, so that scores can be compared. G.113 has no figures on it for
+wideband codecs: they get those of G.711, which is what they sound like at the least.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from media.frames import Codec
+
 R_CLEAN = 93.2
-G711_IE = 0.0
-G711_BPL_CONCEALED = 25.1
-G711_BPL = 4.3
+
+
+@dataclass(frozen=True, slots=True)
+class Robustness:
+    """A codec with its concealment: its impairment without loss (Ie), and what it bears of loss (Bpl, per cent)."""
+
+    impairment: float
+    loss: float
+
+
+CONCEALED = Robustness(0.0, 25.1)
+"""G.711 with concealment (G.113 table I.4)."""
+BARE = Robustness(0.0, 4.3)
+"""G.711 that leaves holes."""
+_BY_CODEC = {"PCMU": CONCEALED, "PCMA": CONCEALED}
+
+
+def robustness(codec: Codec | None) -> Robustness:
+    """What a codec bears, as we conceal it."""
+    return CONCEALED if codec is None else _BY_CODEC.get(codec.value, CONCEALED)
 
 
 def delay_impairment(delay_ms: float) -> float:
@@ -17,13 +42,13 @@ def delay_impairment(delay_ms: float) -> float:
     return 0.024 * delay_ms + 0.11 * max(0.0, delay_ms - 177.3)
 
 
-def loss_impairment(loss: float, burst_ratio: float = 1.0, *, concealed: bool = True) -> float:
+def loss_impairment(loss: float, burst_ratio: float = 1.0, sturdy: Robustness = CONCEALED) -> float:
     """Ie,eff for a share of lost packets of 0–1. `burst_ratio` is 1 for independent losses, above 1 where they cluster."""
     percent = 100 * min(max(loss, 0.0), 1.0)
-    robustness = G711_BPL_CONCEALED if concealed else G711_BPL
     if percent == 0:
-        return G711_IE
-    return G711_IE + (95 - G711_IE) * percent / (percent / max(burst_ratio, 1.0) + robustness)
+        return sturdy.impairment
+    rest = 95 - sturdy.impairment
+    return sturdy.impairment + rest * percent / (percent / max(burst_ratio, 1.0) + sturdy.loss)
 
 
 def burst_ratio(lost: int, bursts: int, loss: float) -> float:
@@ -31,10 +56,14 @@ def burst_ratio(lost: int, bursts: int, loss: float) -> float:
     return max(1.0, lost / bursts * (1 - loss)) if bursts else 1.0
 
 
-def r_factor(loss: float, delay_ms: float, burst_ratio: float = 1.0, *, concealed: bool = True) -> float:
-    """The transmission rating, 0–93.2."""
-    rating = R_CLEAN - delay_impairment(delay_ms) - loss_impairment(loss, burst_ratio, concealed=concealed)
-    return max(0.0, rating)
+def listening(loss: float, burst_ratio: float = 1.0, sturdy: Robustness = CONCEALED) -> float:
+    """The transmission rating of what was heard, however late it came, 0–93.2."""
+    return max(0.0, R_CLEAN - loss_impairment(loss, burst_ratio, sturdy))
+
+
+def conversational(listening: float, delay_ms: float) -> float:
+    """The transmission rating of two who talk to each other, 0–93.2."""
+    return max(0.0, listening - delay_impairment(delay_ms))
 
 
 def mos(rating: float) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from media.losses import LossPattern
 from media.rtcp import ReportBlock
 
 MAX_DROPOUT = 3000
@@ -35,9 +36,10 @@ class Reception:
         def zeros() -> Longs:
             return np.zeros(rows, np.int64)
 
+        self.losses = LossPattern(rows)
         self._started = np.zeros(rows, np.bool_)
         self._ssrc = np.zeros(rows, np.uint32)
-        self._base, self._highest, self._received, self._bursts = zeros(), zeros(), zeros(), zeros()
+        self._base, self._highest, self._received = zeros(), zeros(), zeros()
         # What streams of the row before this one came to.
         self._expected_before, self._received_before = zeros(), zeros()
         self._expected_prior, self._received_prior = zeros(), zeros()
@@ -51,7 +53,8 @@ class Reception:
     def open_row(self, row: int) -> None:
         """A new call: nothing has come."""
         self._started[row] = self._timed[row] = False
-        for counter in (self._bursts, self._received, self._base, self._expected_before, self._received_before):
+        self.losses.open_row(row)
+        for counter in (self._received, self._base, self._expected_before, self._received_before):
             counter[row] = 0
         self._highest[row] = -1
         self._expected_prior[row] = self._received_prior[row] = self._last_sr[row] = 0
@@ -88,9 +91,9 @@ class Reception:
         if not good.all():
             for k in np.flatnonzero(~good).tolist():
                 self._doubt(int(rows[k]), int(sequence[k]), int(ssrc[k]))
-            rows, forward = rows[good], forward[good]
+            rows, forward, sequence = rows[good], forward[good], sequence[good]
         self._received[rows] += 1
-        self._bursts[rows] += forward > 1
+        self.losses.received(rows, forward, sequence)
         self._highest[rows] += np.maximum(forward, 0)
 
     def _doubt(self, row: int, sequence: int, ssrc: int) -> None:
@@ -101,6 +104,7 @@ class Reception:
         if self._started[row]:
             self._expected_before[row] += self._highest[row] - self._base[row] + 1
             self._received_before[row] += self._received[row]
+        self.losses.start(row)
         self._started[row] = True
         self._timed[row] = False
         self._ssrc[row] = ssrc
@@ -143,4 +147,14 @@ class Reception:
         expected = current + int(self._expected_before[row])
         received = int(self._received[row] + self._received_before[row])
         jitter_ms = float(self._jitter[row]) * 1000 / LINE_RATE
-        return Received(expected, received, expected - received, int(self._bursts[row]), jitter_ms)
+        return Received(expected, received, expected - received, int(self.losses.runs[row]), jitter_ms)
+
+    def totals(self) -> tuple[Longs, Longs]:
+        """Packets expected and missing of every row so far, int64, (rows,); what came too late is missing, what came twice is not."""
+        expected = np.where(self._started, self._highest - self._base + 1, 0) + self._expected_before
+        received = self._received + self._received_before - self.losses.duplicate
+        return expected, np.maximum(expected - received, 0) + self.losses.late
+
+    def discarded(self, row: int, sequence: int) -> None:
+        """A packet that was counted came too late to be heard."""
+        self.losses.discarded(row, sequence, int(self._highest[row]))

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from media.ear import Ear
-from media.quality import burst_ratio, mos, r_factor
+from media.figures import Figures
 from media.reception import Reception
-from media.rings import RowCounters
 from media.rows import CallRows
 from media.rtcp import (
     Bye,
@@ -26,40 +24,38 @@ from media.rtcp import (
     round_trip,
 )
 from media.rtp import Sender
+from media.signs import Signs
 from media.sockets.face import Address, Sockets
 from media.srtp import SecureRows
 
 _INTERVAL_TICKS = 250
 _TICK_SECONDS = 0.02
-_OWN_DELAY_MS = 40.0
-"""What our packets of 20 ms and the tick add to the way of the voice."""
 
 
 class Reports:
-    """When each row reports next, and the figures that its call's report is made of. `epoch` is the Unix time of tick 0."""
+    """When each row reports next, and who is told what its peer reports. `epoch` is the Unix time of tick 0."""
 
     def __init__(
-        self, calls: CallRows, sender: Sender, ear: Ear, reception: Reception, counters: RowCounters, sockets: Sockets,
+        self, calls: CallRows, sender: Sender, reception: Reception, signs: Signs, figures: Figures, sockets: Sockets,
         secure: SecureRows, chance: random.Random, epoch: float,
     ) -> None:  # fmt: skip
         self._calls = calls
         self._sender = sender
-        self._ear = ear
         self._reception = reception
-        self._counters = counters
+        self._signs = signs
+        self._figures = figures
         self._sockets = sockets
         self._secure = secure
         self._chance = chance
         self._epoch = epoch
         rows = len(calls.open)
         self._next = np.zeros(rows, np.int64)
-        self._round_trip = np.zeros(rows, np.float64)
         self._name = [""] * rows
 
     def open_row(self, row: int, tick: int) -> None:
         """A new call, with a name of its own (RFC 7022 section 4.2: random, so that it tells nothing of the host)."""
         self._name[row] = f"{self._chance.getrandbits(96):024x}"
-        self._round_trip[row] = 0
+        self._figures.open_row(row)
         self._next[row] = self._later(tick)
 
     def take(self, control: Sequence[tuple[int, bytes, Address]], tick: int) -> None:
@@ -82,39 +78,25 @@ class Reports:
         if isinstance(packet, SenderReport):
             self._reception.heard_sender_report(row, middle(packet.ntp), now)
         if isinstance(packet, SenderReport | ReceiverReport):
+            self._signs.reports[row] += 1
             for block in packet.blocks:
-                seconds = round_trip(block, now) if block.ssrc == self._sender.ssrc(row) else None
-                if seconds is not None:
-                    self._round_trip[row] = seconds
+                if block.ssrc == self._sender.ssrc(row):
+                    self._figures.reported(row, block, round_trip(block, now))
 
     def send_due(self, tick: int) -> None:
         """Report for the rows whose time has come, and bring the figures up to date that the main process sees."""
+        self._figures.step(tick)
         for row in np.flatnonzero(self._calls.connected & (self._next <= tick)).tolist():
             self._next[row] = self._later(tick)
             self._send(row, tick, [])
-            self.publish(row)
+            self._figures.publish(row, tick)
 
     def leave(self, row: int, tick: int) -> None:
         """The call ends: a last report, and BYE (RFC 3550 section 6.6)."""
+        self._figures.settle(row)
         if self._calls.connected[row]:
             self._send(row, tick, [Bye((self._sender.ssrc(row),))])
-        self.publish(row)
-
-    def publish(self, row: int) -> None:
-        """Lay the row's figures where the main process reads them."""
-        counters, received = self._counters, self._reception.received(row)
-        counters.packets_sent[row] = self._sender.packets[row]
-        counters.packets_received[row] = received.received
-        counters.packets_lost[row] = max(0, received.lost)
-        counters.packets_late[row] = self._ear.jitter.late[row]
-        counters.jitter_us[row] = round(received.jitter_ms * 1000)
-        if not received.received:
-            return
-        missing = max(0, received.lost) + int(self._ear.jitter.late[row])
-        loss = min(1.0, missing / received.expected)
-        delay = _OWN_DELAY_MS + received.jitter_ms + 500 * float(self._round_trip[row])
-        rating = r_factor(loss, delay, burst_ratio(max(0, received.lost), received.bursts, loss))
-        counters.mos_milli[row] = round(mos(rating) * 1000)
+        self._figures.publish(row, tick)
 
     def _send(self, row: int, tick: int, last: list[RtcpPacket]) -> None:
         address = self._calls.remote_control[row]

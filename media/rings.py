@@ -38,6 +38,8 @@ KEPT_FRAMES = 64
 """1.28 s of frames already played stay in the out-ring, so that `resume` can go back to the start of a word."""
 RECORDING_FRAMES = 256
 """5.12 s of recording, drained once a second."""
+SOURCE_BYTES = 64
+"""An IPv6 address with its zone and port fits."""
 COMMANDS = 4096
 EVENTS = 16384
 _CACHE_LINE = 64
@@ -74,6 +76,33 @@ class RowCounters:
     jitter_us: Counts
     mos_milli: Counts
     """Mean opinion score times 1000, 0 while nothing was received."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowFigures:
+    """How each call sounds (`media.figures`), one int64 per row and name, written by the tick. 0: not known yet.
+
+    Shares are in 1/10 000, times in what the name says, scores times 1000.
+    """
+
+    expected: Counts
+    duplicates: Counts
+    concealed_ms: Counts
+    burst_share: Counts
+    burst_ms: Counts
+    gap_share: Counts
+    gap_ms: Counts
+    listening_milli: Counts
+    worst_mos_milli: Counts
+    worst_share: Counts
+    worst_s: Counts
+    round_trip_us: Counts
+    sent_reported: Counts
+    sent_lost: Counts
+    sent_jitter_us: Counts
+    sent_mos_milli: Counts
+    findings: Counts
+    """Bit n is set for `frames.FINDINGS[n]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +163,9 @@ def _layout(rows: int) -> tuple[dict[str, _Layout], int]:
         add("process." + field.name, (len(Stage) if field.name == "stage_ns" else 1,), np.int64)
     for field in fields(RowCounters):
         add("row." + field.name, (rows,), np.int64)
+    for field in fields(RowFigures):
+        add("figures." + field.name, (rows,), np.int64)
+    add("source", (rows,), np.dtype(f"S{SOURCE_BYTES}"))
     add("commands", (COMMANDS,), COMMAND)
     add("events", (EVENTS,), EVENT)
     add("in_at", (rows, IN_FRAMES), np.int64)
@@ -214,6 +246,8 @@ class SharedRings:
         arrays = {name: np.ndarray(place.shape, place.dtype, memory, place.offset) for name, place in places.items()}
         self.process = ProcessCounters(**{f.name: arrays["process." + f.name] for f in fields(ProcessCounters)})
         self.row = RowCounters(**{f.name: arrays["row." + f.name] for f in fields(RowCounters)})
+        self.figures = RowFigures(**{f.name: arrays["figures." + f.name] for f in fields(RowFigures)})
+        self.source: NDArray[np.bytes_] = arrays["source"]
         self.in_pcm: Pcm = arrays["in_pcm"]
         self.in_at: Counts = arrays["in_at"]
         self.in_speech: NDArray[np.float32] = arrays["in_speech"]
@@ -250,6 +284,9 @@ class SharedRings:
         """Give the row to a new call; by the main process, before OPEN, while the tick leaves the row alone."""
         for field in fields(RowCounters):
             getattr(self.row, field.name)[row] = 0
+        for field in fields(RowFigures):
+            getattr(self.figures, field.name)[row] = 0
+        self.source[row] = b""
         self.row.origin[row] = -1
         self.recording[:, row] = 0
         self.out_mark[row] = 0

@@ -57,13 +57,64 @@ class SipAnswer(Resource):
     reason: str | None
 
 
+class HeardStream(Resource):
+    """How losses of the caller's stream cluster (RFC 3611 section 4.7.2): in bursts, and in the gaps between them."""
+
+    packets_expected: int
+    packets_duplicate: int
+    burst_percent: float
+    burst_ms: int
+    gap_percent: float
+    gap_ms: int
+
+
+class WorstTenSeconds(Resource):
+    """The ten seconds with most loss, and the second of the call at which they ended."""
+
+    mos: float
+    loss_percent: float
+    at_seconds: int
+
+
+class HeardByPeer(Resource):
+    """What the peer's RTCP says of the agent's stream; `mos` only where it sends extended reports (RTCP XR)."""
+
+    loss_percent: float
+    jitter_ms: float
+    mos: float | None
+
+
+Finding = Literal[
+    "no_packet",
+    "other_address",
+    "not_authentic",
+    "only_comfort_noise",
+    "unknown_payload",
+    "no_speech",
+    "address_learnt",
+    "peer_hears_nothing",
+]
+
+
 class Quality(Resource):
-    """How the caller was heard."""
+    """How the caller was heard, and as far as RTCP tells how the agent was. `mos` counts the delay, `mosListening` does not."""
 
     mos: float | None
     loss_percent: float
     jitter_ms: float
     codec: str
+    mos_listening: float | None = None
+    round_trip_ms: float | None = None
+    concealed_ms: int | None = None
+    packets_sent: int | None = None
+    packets_received: int | None = None
+    packets_lost: int | None = None
+    packets_late: int | None = None
+    heard: HeardStream | None = None
+    worst_ten_seconds: WorstTenSeconds | None = None
+    heard_by_peer: HeardByPeer | None = None
+    findings: list[Finding] = Field(default_factory=list)
+    media_source: str | None = None
 
 
 class Latency(Resource):

@@ -29,6 +29,12 @@ class SecureRows:
         self._on = np.zeros(rows, np.bool_)
         self._secured: dict[int, _Secured] = {}
         self._counters = counters
+        self.refused = np.zeros(rows, np.int64)
+        """Packets of each row that were not authentic."""
+
+    def open_row(self, row: int) -> None:
+        """A new call."""
+        self.refused[row] = 0
 
     def set_row(self, row: int, keys: SrtpKeys | None) -> None:
         """From now on these keys, None: plain RTP. The key that stays keeps its streams, whatever becomes of the other one.
@@ -77,6 +83,7 @@ class SecureRows:
             opened = self._secured[int(received.rows[line])].incoming.unprotect(packet)
         except SrtpError:
             self._counters.packets_unauthentic[0] += 1
+            self.refused[received.rows[line]] += 1
             return False
         received.data[line, : len(opened)] = np.frombuffer(opened, np.uint8)
         received.lengths[line] = len(opened)

@@ -90,6 +90,11 @@ def _problem(data: Data) -> str:
     return f"problem  {data['part']}: {data['message']}"
 
 
+def _quality(data: Data) -> str:
+    parts = [f"mos {data['mos']}", f"loss {data['lossPercent']} %", f"jitter {data['jitterMs']} ms", str(data["codec"])]
+    return "quality  " + ", ".join([*parts, *data["findings"]])
+
+
 _TELLERS: Mapping[str, Callable[[Data], str]] = {
     "status": _status,
     "sip": _sip,
@@ -101,4 +106,5 @@ _TELLERS: Mapping[str, Callable[[Data], str]] = {
     "turn": _turn,
     "transfer": _transfer,
     "problem": _problem,
+    "quality": _quality,
 }

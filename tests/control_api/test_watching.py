@@ -6,11 +6,16 @@ from pathlib import Path
 
 from control_api.handlers.events import _stream
 from control_api.metrics import Metrics
+from control_api.quality_view import quality_fields
+from media.frames import Finding, MediaQuality
 from sipserver.commands.calls import server_sent
 from sipserver.protocols import CallEnd, CallStatus, EndedReason, LiveEvent, Utterance
 from tests.control_api.installation import START, Installation, add_call, run
 
 Told = list[tuple[str, object]]
+
+
+FIGURES = {"mos": 4.1, "lossPercent": 2.0, "jitterMs": 8.0, "codec": "PCMA", "packetsReceived": 98}
 
 
 def read(parts: list[str]) -> Told:
@@ -60,6 +65,7 @@ def test_events_are_counted_and_scraped_without_a_key(tmp_path: Path) -> None:
         ("turn", {"latencyMs": 240}),
         ("barge_in", {}),
         ("problem", {"part": "tts", "message": "…"}),
+        ("quality", {**quality_fields(MediaQuality(findings=(Finding.NO_SPEECH,), round_trip_ms=40.0)), **FIGURES}),
         ("status", {"status": "completed", "endedReason": "agent_ended"}),
     ):
         metrics.observe("a call", LiveEvent(kind, data))
@@ -75,6 +81,11 @@ def test_events_are_counted_and_scraped_without_a_key(tmp_path: Path) -> None:
             'antiphon_turn_seconds_bucket{le="0.3"} 1.0',
             "antiphon_barge_ins_total 1.0",
             'antiphon_problems_total{part="tts"} 1.0',
+            'antiphon_media_mos_bucket{codec="PCMA",le="4.2"} 1.0',
+            'antiphon_media_loss_percent_sum{codec="PCMA"} 2.0',
+            'antiphon_media_jitter_seconds_bucket{codec="PCMA",le="0.01"} 1.0',
+            'antiphon_media_round_trip_seconds_sum{codec="PCMA"} 0.04',
+            'antiphon_media_findings_total{finding="no_speech"} 1.0',
         ):
             assert line in text
 

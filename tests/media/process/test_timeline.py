@@ -476,6 +476,11 @@ def test_reports_every_five_seconds_and_bye_at_the_end() -> None:
         assert result.packets_sent == len(line.sent)
         assert result.mos is not None
         assert 1 < result.mos < 4.4
+        assert result.quality.round_trip_ms is not None
+        assert 480 <= result.quality.round_trip_ms <= 540
+        assert result.quality.heard is not None
+        assert result.quality.heard.mos_listening > result.mos
+        assert (result.quality.heard.packets_expected, result.quality.heard.concealed_ms) == (1000, 0)
         assert await line.call.close() == result
 
     on_a_line(test)

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.quality import burst_ratio, delay_impairment, loss_impairment, mos, r_factor
+from media.quality import (
+    BARE,
+    CONCEALED,
+    Robustness,
+    burst_ratio,
+    conversational,
+    delay_impairment,
+    listening,
+    loss_impairment,
+    mos,
+)
 
 SHARES = st.floats(0, 1)
 
@@ -26,18 +36,18 @@ def test_delay(delay: float, impairment: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("loss", "ratio", "concealed", "impairment"),
+    ("loss", "ratio", "sturdy", "impairment"),
     [
-        (0, 1, True, 0),
-        (0.01, 1, True, 95 / 26.1),
-        (0.05, 1, True, 475 / 30.1),
-        (0.05, 2, True, 475 / 27.6),
-        (0.01, 1, False, 95 / 5.3),
-        (1, 1, True, 9500 / 125.1),
+        (0, 1, CONCEALED, 0),
+        (0.01, 1, CONCEALED, 95 / 26.1),
+        (0.05, 1, CONCEALED, 475 / 30.1),
+        (0.05, 2, CONCEALED, 475 / 27.6),
+        (0.01, 1, BARE, 95 / 5.3),
+        (1, 1, CONCEALED, 9500 / 125.1),
     ],
 )
-def test_loss(loss: float, ratio: float, concealed: bool, impairment: float) -> None:
-    assert loss_impairment(loss, ratio, concealed=concealed) == pytest.approx(impairment)
+def test_loss(loss: float, ratio: float, sturdy: Robustness, impairment: float) -> None:
+    assert loss_impairment(loss, ratio, sturdy) == pytest.approx(impairment)
 
 
 @pytest.mark.parametrize(
@@ -48,12 +58,17 @@ def test_bursts(lost: int, bursts: int, loss: float, ratio: float) -> None:
 
 
 def test_a_clean_call_is_a_good_call() -> None:
-    assert mos(r_factor(0, 20)) == pytest.approx(4.40, abs=0.01)
+    assert mos(conversational(listening(0), 20)) == pytest.approx(4.40, abs=0.01)
 
 
 @given(SHARES, SHARES, st.floats(0, 1000), st.floats(0, 1000), st.floats(1, 10))
 def test_worse_is_never_better(one: float, other: float, early: float, late: float, ratio: float) -> None:
     less, more = sorted((one, other))
     sooner, later = sorted((early, late))
-    assert mos(r_factor(more, later, ratio)) <= mos(r_factor(less, sooner, ratio)) + 1e-9
-    assert 1 <= mos(r_factor(more, later)) <= 4.5
+    assert rated(more, later, ratio) <= rated(less, sooner, ratio) + 1e-9
+    assert 1 <= rated(more, later) <= 4.5
+    assert rated(more, later, ratio) <= mos(listening(more, ratio))
+
+
+def rated(loss: float, delay_ms: float, ratio: float = 1.0) -> float:
+    return mos(conversational(listening(loss, ratio), delay_ms))
