@@ -45,7 +45,7 @@ class Backlog:
             self._waiting[call_id].append(entry)
             return
         try:
-            result = await self._store.write(statements)
+            result = await self._store.write(statements, urgent=False)
         except SQLAlchemyError:
             if self._store.failure() is None:
                 raise

@@ -14,7 +14,7 @@ from control_api.backlog import Backlog
 from control_api.live import LiveEvents
 from control_api.quality_view import quality_fields
 from control_api.store import calls, outbox, transcripts, transfers
-from control_api.store.calls import CallRow
+from control_api.store.calls import CallRow, FinalCall
 from control_api.store.engine import Store
 from media.frames import MediaReport
 from sipserver.protocols import (
@@ -205,7 +205,7 @@ class StoredCallLog:
         self.publish(call_id, LiveEvent("status", {"status": status, "endedReason": reason}))
 
 
-async def end_call(connection: AsyncConnection, call_id: str, end: CallEnd, now: int) -> CallRow | None:
+async def end_call(connection: AsyncConnection, call_id: str, end: CallEnd, now: int) -> FinalCall | None:
     """Make a call final in this transaction, jobs and webhook row with it; None when it was final before."""
     if end.conversation is not None and end.conversation.captured:
         await calls.merge_captured(connection, call_id, end.conversation.captured)
@@ -213,7 +213,8 @@ async def end_call(connection: AsyncConnection, call_id: str, end: CallEnd, now:
         await transcripts.append_problem(connection, call_id, Problem(end.at, "media", end.media.problem))
     row = await calls.end(connection, call_id, _columns(end))
     if row is not None:
-        await transfers.close(connection, call_id, end.at)
+        if row.in_transfer:
+            await transfers.close(connection, call_id, end.at)
         await outbox.after_end(connection, row, now)
     return row
 

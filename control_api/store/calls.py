@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control_api.store import page
-from control_api.store.tables import calls
+from control_api.store.direct import prepared
+from control_api.store.tables import agents, calls, transfers
 
 LIVE = ("queued", "ringing", "in_progress")
 FINAL = ("completed", "failed", "no_answer")
@@ -72,10 +73,30 @@ class CallFilter:
 
 
 # Built once: a statement costs more to build than to run, and these run several times in every call.
+_INSERT = prepared(sa.insert(calls))
 _BY_ID = sa.select(calls).where(calls.c.id == sa.bindparam("call_id"))
-_RINGING = sa.update(calls).where(calls.c.id == sa.bindparam("call_id"), calls.c.status == "queued")
-_ANSWERED = sa.update(calls).where(calls.c.id == sa.bindparam("call_id"), calls.c.status.in_(("queued", "ringing")))
-_WHILE_LIVE = sa.update(calls).where(calls.c.id == sa.bindparam("call_id"), calls.c.status.in_(LIVE))
+_RINGING = prepared(sa.update(calls).where(calls.c.id == sa.bindparam("call_id"), calls.c.status == "queued"))
+_ANSWERED = prepared(
+    sa.update(calls).where(
+        calls.c.id == sa.bindparam("call_id"), sa.or_(calls.c.status == "queued", calls.c.status == "ringing")
+    )
+)
+# `IN` with a list is written anew for each run; comparisons are not.
+_IS_LIVE = sa.or_(*(calls.c.status == status for status in LIVE))
+_WHILE_LIVE = prepared(sa.update(calls).where(calls.c.id == sa.bindparam("call_id"), _IS_LIVE))
+_FINAL = (
+    sa.select(
+        calls.c.id,
+        calls.c.organization_id,
+        calls.c.agent_id,
+        calls.c.direction,
+        calls.c.started_at,
+        agents.c.settings["postCallWebhookUrl"].as_string(),
+        sa.exists().where(transfers.c.call_id == calls.c.id, transfers.c.ended_at.is_(None)),
+    )
+    .select_from(calls.outerjoin(agents, agents.c.id == calls.c.agent_id))
+    .where(calls.c.id == sa.bindparam("call_id"))
+)
 _CAPTURED = (
     sa.select(calls.c.captured).where(calls.c.id == sa.bindparam("call_id"), calls.c.status.in_(LIVE)).with_for_update()
 )
@@ -83,7 +104,7 @@ _CAPTURED = (
 
 async def insert(connection: AsyncConnection, row: CallRow) -> None:
     """Raises IntegrityError when the id is taken."""
-    await connection.execute(sa.insert(calls), asdict(row))
+    await connection.execute(_INSERT, asdict(row))
 
 
 async def get(connection: AsyncConnection, organization_id: str, call_id: str) -> CallRow | None:
@@ -161,11 +182,27 @@ async def merge_captured(connection: AsyncConnection, call_id: str, values: Mapp
         await connection.execute(_WHILE_LIVE, {"call_id": call_id, "captured": {**known, **values}})
 
 
-async def end(connection: AsyncConnection, call_id: str, values: Mapping[str, Any]) -> CallRow | None:
+@dataclass(frozen=True, slots=True)
+class FinalCall:
+    """What decides what follows a call's end, asked for at once: nearly all calls end alike.
+
+    `webhook_url` is its agent's, also where that is deleted; `in_transfer`: a transfer of it is not over.
+    """
+
+    id: str
+    organization_id: str
+    agent_id: str | None
+    direction: str
+    started_at: int | None
+    webhook_url: str | None
+    in_transfer: bool
+
+
+async def end(connection: AsyncConnection, call_id: str, values: Mapping[str, Any]) -> FinalCall | None:
     """Make a call final with these columns, status among them; None when it is final already, or unknown."""
     if (await connection.execute(_WHILE_LIVE, {"call_id": call_id, **values})).rowcount == 0:
         return None
-    return await get_any(connection, call_id)
+    return FinalCall(*(await connection.execute(_FINAL, {"call_id": call_id})).one())
 
 
 async def set_analysis(connection: AsyncConnection, call_id: str, analysis: Mapping[str, Any]) -> None:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from control_api.store.direct import prepared
 from control_api.store.tables import webhook_deliveries as deliveries
 
 WAITING, PENDING, DELIVERED, FAILED = "waiting", "pending", "delivered", "failed"
+
+_INSERT = prepared(sa.insert(deliveries))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ async def insert(
         "attempts": 0,
         "created_at": now,
     }
-    await connection.execute(sa.insert(deliveries), row)
+    await connection.execute(_INSERT, row)
 
 
 async def get(connection: AsyncConnection, delivery_id: str) -> DeliveryRow | None:

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from control_api.store.direct import prepared
 from control_api.store.tables import jobs
 
 READY, LEASED, DONE, DEAD = "ready", "leased", "done", "dead"
@@ -32,7 +33,7 @@ class Claim:
     run_at: int
 
 
-_INSERT = sa.insert(jobs)
+_INSERT = prepared(sa.insert(jobs))
 _CANCEL = sa.update(jobs).where(
     jobs.c.dedupe_key.in_(sa.bindparam("keys", expanding=True)), jobs.c.state.in_((READY, LEASED))
 )

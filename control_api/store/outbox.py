@@ -11,8 +11,8 @@ import uuid
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from control_api.store import agents, deliveries, jobs
-from control_api.store.calls import CallRow
+from control_api.store import deliveries, jobs
+from control_api.store.calls import CallRow, FinalCall
 
 DIAL, EXPIRE, RECORDING, ANALYSE, WEBHOOK = "dial", "expire", "recording", "analyse", "webhook"
 
@@ -24,15 +24,13 @@ async def after_creation(connection: AsyncConnection, call: CallRow, now: int) -
         await _enqueue(connection, EXPIRE, call.id, now, run_at=call.expires_at)
 
 
-async def after_end(connection: AsyncConnection, call: CallRow, now: int) -> None:
+async def after_end(connection: AsyncConnection, call: FinalCall, now: int) -> None:
     """A call became final. An answered one may have a recording to be finished first."""
     if call.direction == "outbound":
         await jobs.cancel(connection, dedupe_key(DIAL, call.id), dedupe_key(EXPIRE, call.id))
-    agent = await agents.get_any(connection, call.agent_id) if call.agent_id else None
-    url = agent.settings.get("postCallWebhookUrl") if agent else None
-    if agent is not None and url:
-        delivery_id = f"msg_{uuid.uuid4().hex}"
-        await deliveries.insert(connection, delivery_id, call.organization_id, call.id, agent.id, url, now)
+    if call.agent_id is not None and call.webhook_url:
+        delivery_id, url = f"msg_{uuid.uuid4().hex}", call.webhook_url
+        await deliveries.insert(connection, delivery_id, call.organization_id, call.id, call.agent_id, url, now)
     await _enqueue(connection, RECORDING if call.started_at is not None else ANALYSE, call.id, now)
 
 

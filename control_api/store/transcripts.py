@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from control_api.store.direct import prepared
 from control_api.store.tables import call_problems, calls, utterances
 from sipserver.protocols import Problem, Utterance
 
@@ -17,7 +18,7 @@ def _adding(table: sa.Table, *columns: str) -> sa.Insert:
     """Adds a row unless the call is final: the condition is in the statement, so nothing comes between question and writing."""
     values = [sa.bindparam(name, type_=table.c[name].type) for name in columns]
     source = sa.select(calls.c.id, *values).where(calls.c.id == sa.bindparam("of_call"), calls.c.status.not_in(FINAL))
-    return sa.insert(table).from_select(["call_id", *columns], source)
+    return prepared(sa.insert(table).from_select(["call_id", *columns], source))
 
 
 _ADD_UTTERANCE = _adding(utterances, "role", "content", "start_ms", "end_ms", "interrupted")

@@ -15,9 +15,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control_api.store import organizations
-from control_api.store.engine import Store, StoreClosed
+from control_api.store.direct import prepared
+from control_api.store.engine import GROUP, Store, StoreClosed
 from control_api.store.migrate import upgrade
 from control_api.store.tables import metadata
+from control_api.store.tables import organizations as organizations_table
 
 
 def with_store(folder: Path, test: Callable[[Store], Awaitable[None]]) -> None:
@@ -214,3 +216,56 @@ def test_a_closed_store_refuses_and_has_written_everything(tmp_path: Path) -> No
     connection = sqlite3.connect(tmp_path / "antiphon.db")
     assert connection.execute("SELECT count(*) FROM organizations").fetchone() == (10,)
     connection.close()
+
+
+def commits_of(store: Store) -> list[object]:
+    commits: list[object] = []
+    sa.event.listen(store._writer, "commit", commits.append)
+    return commits
+
+
+def test_writes_that_nobody_waits_for_go_with_the_one_that_somebody_does(tmp_path: Path) -> None:
+    async def test(store: Store) -> None:
+        commits = commits_of(store)
+        patient = [asyncio.create_task(store.write(adding(name), urgent=False)) for name in ("a", "b")]
+        await asyncio.sleep(0)
+        await asyncio.gather(store.write(adding("c")), *patient)
+        assert await names(store) == ["a", "b", "c"]
+        assert len(commits) == 1
+
+    with_store(tmp_path, test)
+
+
+def test_a_write_that_nobody_waits_for_is_written_all_the_same(tmp_path: Path) -> None:
+    async def test(store: Store) -> None:
+        for name in ("a", "b"):  # The second one shows that the timer is wound up again.
+            await store.write(adding(name), urgent=False)
+        await asyncio.gather(*(store.write(adding(f"{number:02}"), urgent=False) for number in range(GROUP)))
+        assert len(await names(store)) == GROUP + 2
+
+    with_store(tmp_path, test)
+
+
+def test_closing_writes_what_still_waited_for_company(tmp_path: Path) -> None:
+    async def test(store: Store) -> None:
+        waiting = asyncio.create_task(store.write(adding("a"), urgent=False))
+        await asyncio.sleep(0)
+        await store.close()
+        await waiting
+
+    with_store(tmp_path, test)
+
+
+def test_a_prepared_statement_fails_with_the_errors_of_all_others(tmp_path: Path) -> None:
+    statement = prepared(sa.insert(organizations_table))
+
+    async def test(store: Store) -> None:
+        def add(connection: AsyncConnection) -> Awaitable[sa.CursorResult[object]]:
+            return connection.execute(statement, {"id": "a", "name": "a", "created_at": 0})
+
+        await store.write(add)
+        with pytest.raises(sa.exc.IntegrityError):
+            await store.write(add)
+        assert await names(store) == ["a"]
+
+    with_store(tmp_path, test)
