@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sipserver.message import MessageError, Request, Response, SipUri
 from sipserver.numbers import masked
@@ -20,8 +20,7 @@ _KEPT_EACH = 32
 _CSEQ_SHOWN = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
+class Rung(NamedTuple):
     """One message of the ladder. `<` came in, `>` went out."""
 
     direction: Literal["<", ">"]

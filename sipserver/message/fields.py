@@ -132,12 +132,17 @@ class CSeq:
     @classmethod
     def parse(cls, text: str) -> CSeq:
         """Raises MessageError, also for numbers of 2**32 and more (RFC 3261 section 20.16)."""
-        match = _CSEQ.fullmatch(text)
-        if match is None or int(match.group(1)) >= 2**32:
-            raise MessageError(f"This is no CSeq: {text[:80]!r}.")
-        return cls(int(match.group(1)), match.group(2))
+        return _read_cseq(text)
 
     def __str__(self) -> str:
         if not is_token(self.method) or not 0 <= self.number < 2**32:
             raise MessageError("This CSeq cannot be written.", 0)
         return f"{self.number} {self.method}"
+
+
+@remembered
+def _read_cseq(text: str) -> CSeq:
+    match = _CSEQ.fullmatch(text)
+    if match is None or int(match.group(1)) >= 2**32:
+        raise MessageError(f"This is no CSeq: {text[:80]!r}.")
+    return CSeq(int(match.group(1)), match.group(2))

@@ -89,22 +89,35 @@ class Headers:
         return headers
 
     @classmethod
-    def copied(cls, other: Headers, names: Iterable[str]) -> Headers:
-        """All lines of these names that another message has, byte-exact: what is in headers has been checked."""
+    def copied(cls, other: Headers, names: Iterable[tuple[str, str]], to_tag: str | None = None) -> Headers:
+        """All lines of these (name, key) that another message has, byte-exact: what is in headers has been checked.
+
+        `to_tag`: a parameter that the first To gets, which then is the only one. Raises MessageError for line breaks in it.
+        """
         lines: list[tuple[str, str]] = []
         index: dict[str, list[str]] = {}
-        for name in names:
-            key = KEYS[name]
-            values = other._index.get(key)
-            if values:
-                index[key] = values.copy()
+        theirs = other._index
+        for name, key in names:
+            values = theirs.get(key)
+            if not values:
+                continue
+            if to_tag is not None and key == "to":
+                values = [one_line(f"{values[0]};tag={to_tag}")]
+            index[key] = values.copy()
+            if len(values) == 1:
+                lines.append((name, values[0]))
+            else:
                 lines += [(name, value) for value in values]
         return cls.of_lines(lines, index)
 
     def get(self, name: str) -> str | None:
         """The value of the first line of this name, a comma list unsplit; None where there is none."""
-        values = self._index.get(key_of(name))
+        values = self._index.get(KEYS.get(name) or key_of(name))
         return values[0] if values else None
+
+    def wire(self) -> list[str]:
+        """The lines as they are written, without line ends."""
+        return [f"{name}: {value}" for name, value in self._lines]
 
     def lines(self, name: str) -> list[str]:
         """The values of all lines of this name, comma lists unsplit."""
@@ -112,8 +125,10 @@ class Headers:
 
     def all(self, name: str) -> list[str]:
         """Every element of every line for comma-list headers, every line for the others. Values are byte-exact."""
-        key = key_of(name)
-        values = self._index.get(key, ())
+        key = KEYS.get(name) or key_of(name)
+        values = self._index.get(key)
+        if values is None:
+            return []
         return [element for value in values for element in split_list(value)] if key in LISTS else list(values)
 
     def add(self, name: str, value: str) -> None:
@@ -132,6 +147,8 @@ class Headers:
     def repeated(self, keys: Iterable[str]) -> str | None:
         """The first of these keys (lower case, no compact forms) that has more than one line; None where none has."""
         index = self._index
+        if len(index) == len(self._lines):
+            return None
         return next((key for key in keys if len(index.get(key, ())) > 1), None)
 
     def insert(self, name: str, value: str) -> None:
@@ -180,7 +197,7 @@ class Headers:
         return list(self._lines)
 
     def __contains__(self, name: str) -> bool:
-        return key_of(name) in self._index
+        return (KEYS.get(name) or key_of(name)) in self._index
 
     def __len__(self) -> int:
         return len(self._lines)

@@ -38,17 +38,20 @@ class _Views:
     @property
     def via(self) -> Via:
         """The topmost hop: who sent this, or, in a response, we."""
-        return self._field("via", _topmost)
+        found: Via | None = self.headers.views.get("via")
+        return self._field("via", _topmost) if found is None else found
 
     @property
     def from_(self) -> NameAddr:
         """Who made the request."""
-        return self._field("from", NameAddr.parse)
+        found: NameAddr | None = self.headers.views.get("from")
+        return self._field("from", NameAddr.parse) if found is None else found
 
     @property
     def to(self) -> NameAddr:
         """Who it is for."""
-        return self._field("to", NameAddr.parse)
+        found: NameAddr | None = self.headers.views.get("to")
+        return self._field("to", NameAddr.parse) if found is None else found
 
     @property
     def call_id(self) -> str:
@@ -58,7 +61,8 @@ class _Views:
     @property
     def cseq(self) -> CSeq:
         """The CSeq."""
-        return self._field("cseq", CSeq.parse)
+        found: CSeq | None = self.headers.views.get("cseq")
+        return self._field("cseq", CSeq.parse) if found is None else found
 
     @property
     def contacts(self) -> list[NameAddr]:
@@ -79,12 +83,7 @@ class _Views:
         return self.headers.all("record-route")
 
     def _field(self, key: str, parse: Callable[[str], F]) -> F:
-        views = self.headers.views
-        found: F
-        if key in views:
-            found = views[key]
-        else:
-            found = views[key] = parse(self._only(key))
+        found = self.headers.views[key] = parse(self._only(key))
         return found
 
     def _only(self, key: str) -> str:
@@ -132,7 +131,5 @@ def _wire(start: str, headers: Headers, body: bytes) -> bytes:
     if "content-length" in headers:
         headers = headers.copy()
         headers.remove("Content-Length")
-    lines = [start]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+    lines = [start, *headers.wire(), f"Content-Length: {len(body)}\r\n\r\n"]
     return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body

@@ -49,7 +49,10 @@ class Params:
         return None
 
     def __contains__(self, name: str) -> bool:
-        return any(key.lower() == name for key, _ in self.pairs)
+        for key, _ in self.pairs:  # noqa: SIM110  # a generator costs as much again, many times for each message
+            if key == name or key.lower() == name:
+                return True
+        return False
 
     def __iter__(self) -> Iterator[str]:
         return (key.lower() for key, _ in self.pairs)

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from sipserver.message.error import MessageError
 from sipserver.message.grammar import split_list
-from sipserver.message.headers import Headers
+from sipserver.message.headers import KEYS, Headers
 from sipserver.message.message import Request, Response
 from sipserver.message.reasons import reason_of
 
-_COPIED = ("Via", "From", "To", "Call-ID", "CSeq")
-_COPIED_TO_100 = (*_COPIED, "Timestamp")
-_COPIED_TO_SUCCESS = ("Via", "Record-Route", "From", "To", "Call-ID", "CSeq")
+_COPIED = tuple((name, KEYS[name]) for name in ("Via", "From", "To", "Call-ID", "CSeq"))
+_COPIED_TO_100 = (*_COPIED, ("Timestamp", KEYS["Timestamp"]))
+_COPIED_TO_SUCCESS = (_COPIED[0], ("Record-Route", KEYS["Record-Route"]), *_COPIED[1:])
 
 
 def response_to(
@@ -31,11 +31,14 @@ def response_to(
     `to_tag` goes into the To if it has none, except in a 100. Timestamp is echoed in a 100, Record-Route in 101–299
     (RFC 3261 section 12.1.1). What the request lacks is left out, so that a malformed one can be answered too.
     """
-    answer = Headers.copied(
-        request.headers, _COPIED_TO_100 if status == 100 else _COPIED_TO_SUCCESS if status < 300 else _COPIED
-    )
-    if to_tag is not None and status > 100 and "to" in request.headers and not _has_tag(request):
-        answer.set("To", f"{answer.get('To')};tag={to_tag}")
+    if to_tag is not None and (status == 100 or _has_tag(request)):
+        to_tag = None
+    copied = _COPIED_TO_100 if status == 100 else _COPIED_TO_SUCCESS if status < 300 else _COPIED
+    answer = Headers.copied(request.headers, copied, to_tag)
+    cseq = request.headers.views.get("cseq")
+    if cseq is not None:
+        # What was copied byte by byte need not be read again.
+        answer.views["cseq"] = cseq
     for name, value in headers:
         answer.add(name, value)
     if content_type is not None:

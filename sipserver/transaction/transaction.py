@@ -20,11 +20,12 @@ Message = Request | Response
 Key = Hashable
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Outgoing:
     """A message on its way out: its bytes, where they go, and whose it is (None: nobody waits for its fate).
 
-    `ladder` marks the messages of calls, those that are shown.
+    `ladder` marks the messages of calls, those that are shown. Nobody changes one; it is not frozen because that would cost
+    each message as much as a third of its serialization.
     """
 
     message: Message

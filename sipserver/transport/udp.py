@@ -11,6 +11,7 @@ import errno
 import socket
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 
 from sipserver.legs import Source
 from sipserver.locate import Target
@@ -88,7 +89,7 @@ class UdpTransport:
             except OSError:
                 self._read_errors()
                 continue
-            self._on_datagram(data, Source("udp", as_peer(address[0]), address[1]))
+            self._on_datagram(data, _source(address[0], address[1]))
             if self._sock.fileno() < 0:
                 return
         if self._behind_since is None:
@@ -103,6 +104,12 @@ class UdpTransport:
                 return
             if address and any(_is_unreachable(note) for _, _, note in notes):
                 self._on_unreachable(Target("udp", as_peer(address[0]), address[1]))
+
+
+@lru_cache(1024)
+def _source(host: str, port: int) -> Source:
+    """The same few peers send most datagrams."""
+    return Source("udp", as_peer(host), port)
 
 
 def _widen(sock: socket.socket) -> None:
