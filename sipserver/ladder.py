@@ -75,7 +75,12 @@ def summary_of(message: Request | Response) -> str:
     """`INVITE sip:+12*******23@198.51.100.7` or `180 Ringing`."""
     if isinstance(message, Request):
         return f"{message.method} {masked_uri(message.uri)}"
-    return f"{message.status} {masked(message.reason)}"
+    return _status_line(message.status, message.reason)
+
+
+@lru_cache(256)
+def _status_line(status: int, reason: str) -> str:
+    return f"{status} {masked(reason)}"
 
 
 @lru_cache(1024)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from media.frames import Codec, Direction, RtpFormat, RtpRemote, SrtpKeys
@@ -105,7 +106,7 @@ class OfferAnswer:
     ) -> None:  # fmt: skip
         self._host = host
         self._port = port
-        self._family = ip_address(host).version
+        self._family = _numeric(host).version
         self._codecs = tuple(codecs)
         self._prefer_ours = prefer_ours
         self._ptime = ptime
@@ -291,9 +292,15 @@ def _refusal(media: Media) -> Media:
 def _address(host: str | None) -> Address | None:
     """None for a name, too: names are not resolved here."""
     try:
-        return None if host is None else ip_address(host)
+        return None if host is None else _numeric(host)
     except ValueError:
         return None
+
+
+@lru_cache(1024)
+def _numeric(host: str) -> Address:
+    """The address written so; a peer's and our own come with each call. Raises ValueError."""
+    return ip_address(host)
 
 
 def _combine(ours: Direction, theirs: Direction) -> Direction:

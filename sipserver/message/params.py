@@ -45,7 +45,7 @@ class Params:
         """The value without its quotes; None for a flag, and where there is no such parameter."""
         for key, value in self.pairs:
             if key == name or key.lower() == name:
-                return None if value is None else unquote(value)
+                return value if value is None or value[:1] != '"' else unquote(value)
         return None
 
     def __contains__(self, name: str) -> bool:

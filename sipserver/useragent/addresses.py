@@ -94,6 +94,8 @@ class Addresses:
 
     def _configured(self, facing: Facing) -> str | None:
         """An address of the other family is none that this peer could reach."""
+        if facing.trunk is None and self._told.advertised is None and self._told.secure is None:
+            return None
         named = (
             None if facing.trunk is None else facing.trunk.options.advertised_address,
             self._told.secure if facing.transport == "tls" else None,

@@ -237,6 +237,10 @@ class UserAgent:
                 self._show("<", request)
             transaction.receive(request)
             return
+        if self._is_shed(request):
+            if self._admitted(request, source):
+                self._overloaded(request, source)
+            return
         refusal = refuse(request, TOLERATED if request.method in TOLERATED.methods else ABLE)
         if request.method == "ACK":
             if refusal is None:
@@ -247,6 +251,21 @@ class UserAgent:
             self._receive_cancel(request, source)
         else:
             self._receive_new(request, source, None if refusal is None else (refusal.status, refusal.headers))
+
+    def _is_shed(self, request: Request) -> bool:
+        """Whether this begins a call while there is no room for one: it is refused before anything else is looked at.
+
+        Under a flood of calls most of them end here, and what they cost is taken from those that are served.
+        """
+        if request.method != "INVITE" or not self._has_no_room() or "replaces" in request.headers:
+            return False
+        try:
+            return request.to.tag is None and not self.transactions.merged(request)
+        except MessageError:
+            return False
+
+    def _has_no_room(self) -> bool:
+        return len(self.legs) >= self._limits.legs or self.draining or self._is_full()
 
     def _receive_ack(self, ack: Request) -> None:
         leg = self._dialogs.get(server_dialog_id(ack))
@@ -311,7 +330,7 @@ class UserAgent:
     def _invited(self, request: Request, source: Source) -> None:
         full = len(self.legs) >= self._limits.legs
         # Who takes over a call that is here brings none.
-        if full or ((self.draining or self._is_full()) and replaced_dialog(request) not in self._dialogs):
+        if full or (self._has_no_room() and replaced_dialog(request) not in self._dialogs):
             self._overloaded(request, source)
             return
         transaction = self.transactions.serve(request, reply_target(request, source), ladder=True)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from hashlib import sha256
 
 from sipserver.locate import Transport
-from sipserver.message import Params, Request, SipUri, Via
+from sipserver.message import NO_PARAMS, Params, Request, SipUri, Via
 from sipserver.message.check import Capabilities
 from sipserver.transaction.layer import COOKIE
 from sipserver.useragent.addresses import Addresses, Facing
@@ -102,9 +102,9 @@ class Identity:
         `sips` is for requests that came to a sips: URI (RFC 3261 section 12.1.1), if there is TLS to reach us by.
         """
         if scheme == "sips" and "tls" in self.ports:
-            facing, params = replace(facing, transport="tls"), Params()
+            facing, params = replace(facing, transport="tls"), NO_PARAMS
         else:
-            params = Params() if facing.transport == "udp" else Params((("transport", facing.transport),))
+            params = NO_PARAMS if facing.transport == "udp" else Params((("transport", facing.transport),))
             scheme = "sip"
         return _contact(scheme, user, self.host(facing), self.port(facing), params)
 

@@ -223,6 +223,15 @@ def test_a_full_node_says_so_before_there_is_any_state() -> None:
     assert script.agent.counters["overload"] == 1
 
 
+def test_a_full_node_refuses_a_call_before_it_looks_at_what_it_asks_for() -> None:
+    asks = "INVITE branch=b cseq=7 tag=other Require=x-unheard-of"
+    script = Transcript(user_agent(is_full=lambda: True))
+    script.run(f"0 < {asks}\n0 > 503 Retry-After=5")
+    assert script.agent.counters == {"overload": 1}
+    script = Transcript(user_agent())
+    script.run(f"0 < {asks}\n0 > 420")
+
+
 def test_one_transaction_too_many() -> None:
     script = Transcript(user_agent(limits=Limits(transactions=1)))
     script.run("0 < INVITE branch=a\n0 > 100\n1 < INVITE branch=b cseq=5\n1 > 503 Retry-After=5")
