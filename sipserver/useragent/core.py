@@ -237,9 +237,7 @@ class UserAgent:
                 self._show("<", request)
             transaction.receive(request)
             return
-        if self._is_shed(request):
-            if self._admitted(request, source):
-                self._overloaded(request, source)
+        if self._shed(request, source):
             return
         refusal = refuse(request, TOLERATED if request.method in TOLERATED.methods else ABLE)
         if request.method == "ACK":
@@ -252,17 +250,21 @@ class UserAgent:
         else:
             self._receive_new(request, source, None if refusal is None else (refusal.status, refusal.headers))
 
-    def _is_shed(self, request: Request) -> bool:
-        """Whether this begins a call while there is no room for one: it is refused before anything else is looked at.
+    def _shed(self, request: Request, source: Source) -> bool:
+        """Refuse what begins a call while there is no room for one, before anything else is looked at; False for all the rest.
 
         Under a flood of calls most of them end here, and what they cost is taken from those that are served.
         """
         if request.method != "INVITE" or not self._has_no_room() or "replaces" in request.headers:
             return False
         try:
-            return request.to.tag is None and not self.transactions.merged(request)
+            if request.to.tag is not None or self.transactions.merged(request):
+                return False
+            if self._admitted(request, source):
+                self._overloaded(request, source)
         except MessageError:
-            return False
+            return False  # It is malformed, which is found, and answered, below.
+        return True
 
     def _has_no_room(self) -> bool:
         return len(self.legs) >= self._limits.legs or self.draining or self._is_full()
