@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
 import os
 import resource
@@ -29,6 +28,7 @@ from control_api.store.phone_numbers import PhoneNumberRow
 from media.frames import CallMedia, Direction, MediaEvent, MediaReport, RtpFormat, RtpRemote, SrtpKeys
 from sipserver.calls import Calls
 from sipserver.capacity import Limits
+from sipserver.garbage import settle_in
 from sipserver.guard import nothing_registered
 from sipserver.inbound import Manners
 from sipserver.ladder import Ladder
@@ -57,8 +57,7 @@ def main() -> None:
     if arguments.cpu >= 0:
         os.sched_setaffinity(0, {arguments.cpu})
     configure("info", "console")
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    settle_in()
     asyncio.run(_serve(arguments.mode, arguments.folder))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 
 import structlog
@@ -13,6 +12,7 @@ from control_api.folder import FolderInUse
 from control_api.secrets import SecretsUnreadable
 from media.frames import MediaUnavailable
 from sipserver.commands.common import fail, reason_of
+from sipserver.garbage import settle_in
 from sipserver.logs import configure
 from sipserver.server import Node, run
 from sipserver.settings import Settings
@@ -23,19 +23,13 @@ log = structlog.get_logger(__name__)
 def run_server(settings: Settings) -> None:
     """Serve until a signal has drained the node. Exits with a sentence when it cannot start."""
     configure(settings.server.log_level, settings.server.log_format)
-    _rest_the_collector()
+    settle_in()
     try:
         asyncio.run(run(settings, _ready))
     except (OSError, FolderInUse, MediaUnavailable, SecretsUnreadable, ValueError) as error:
         raise fail(f"the server cannot start: {reason_of(error)}") from None
     except SQLAlchemyError as error:
         raise fail(f"the database cannot be used: {reason_of(error)}") from None
-
-
-def _rest_the_collector() -> None:
-    """Calls come and go without cycles; the collector's usual pace takes 30 % of a busy signalling core (measured)."""
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
 
 
 def _ready(node: Node) -> None:

@@ -160,6 +160,7 @@ class Transaction:
     def _end(self) -> None:
         for timer in tuple(self._alarms):
             self._stop(timer)
+        self._last = None  # It names this transaction: together they would outlive their use.
         self._around.forget(self)
 
     def _pass(self, message: Message) -> None:
@@ -254,6 +255,7 @@ class ServerTransaction(Transaction):
         super()._end()
         if self._promise is not None:
             self._promise.cancel()
+        self.on_ack = self.on_cancel = None
 
     def _fail(self, status: int) -> None:
         """Timer H: the ACK of a failure never came. The user has done with the call already (RFC 3261 section 17.2.1)."""

@@ -19,6 +19,7 @@ from sipserver.useragent.agent import Agent, Extra
 from sipserver.useragent.exchange import Errand, Exchange
 from sipserver.useragent.identity import ABLE
 from sipserver.useragent.keys import KEY_TYPES, NoKey, key_of_info
+from sipserver.useragent.owned import weakly
 from sipserver.useragent.refers import Refers
 from sipserver.useragent.reoffer import Reoffers
 from sipserver.useragent.session_timer import SessionTimer
@@ -52,7 +53,7 @@ class AgentLeg:
         self.refers = Refers(self, agent.timers, agent.transactions.intervals)
         self.local_sdp: bytes | None = None
         """Our last description that holds, byte for byte: what a session refresh repeats."""
-        self._session = SessionTimer(agent.timers, lambda: self._reoffers.refresh(), self._expired_session)
+        self._session = SessionTimer(agent.timers, weakly(self._refresh_session), weakly(self._expired_session))
         self._reoffers = Reoffers(self, agent, self._session, owns_call_id=source is None)
 
     @property
@@ -311,6 +312,9 @@ class AgentLeg:
         """64*T1 without an ACK: the dialog is confirmed, but nobody is there (section 13.3.1.4)."""
         self._accepted = None
         self.lose("Our 200 was never acknowledged", "No ACK")
+
+    def _refresh_session(self) -> None:
+        self._reoffers.refresh()
 
     def _expired_session(self) -> None:
         """Nobody has refreshed the session (RFC 4028 section 10)."""

@@ -14,6 +14,7 @@ from sipserver.subscription import Event
 from sipserver.transaction import Intervals, ServerTransaction, TimerQueue
 from sipserver.useragent.exchange import Exchange
 from sipserver.useragent.notifier import Notice, Notifier
+from sipserver.useragent.owned import Owned
 from sipserver.useragent.referral import Referral, refuses_subscription
 
 PACKAGES = ("refer", "message-summary")
@@ -54,11 +55,11 @@ class Referrer(Protocol):
         """The peer knows nothing of the dialog any more."""
 
 
-class Refers:
+class Refers(Owned[Referrer]):
     """Of one leg. One REFER of ours is followed at a time, and one of the peer's is decided on or told of."""
 
     def __init__(self, leg: Referrer, timers: TimerQueue, intervals: Intervals) -> None:
-        self._leg = leg
+        super().__init__(leg)
         self._timers = timers
         self._intervals = intervals
         self._referral: Referral | None = None
@@ -79,6 +80,7 @@ class Refers:
         request = dialog.request("REFER")
         for name, value in (("Contact", leg.contact), ("Refer-To", refer_to), ("Referred-By", by)):
             request.headers.add(name, value)
+        self._hold()
         referral = Referral(self._timers, self._intervals.patience, leg.happened)
 
         def on_response(response: Response) -> None:
@@ -146,6 +148,7 @@ class Refers:
         dialog = self._leg.established
         if transaction is None or dialog is None:
             return
+        self._hold()
         dialog.refresh(transaction.request)
         self._taken += 1
         headers: tuple[tuple[str, str], ...] = (("Contact", self._leg.contact),)

@@ -16,6 +16,7 @@ from sipserver.sdp import sdp_body
 from sipserver.transaction import Alarm, cancel_of
 from sipserver.useragent.acknowledgement import Acknowledgement, ack_of
 from sipserver.useragent.exchange import Exchange
+from sipserver.useragent.owned import Owned
 from sipserver.useragent.session_timer import SessionTimer
 
 if TYPE_CHECKING:
@@ -43,11 +44,11 @@ class _Attempt:
     heard: bool = False
 
 
-class Reoffers:
+class Reoffers(Owned["AgentLeg"]):
     """Those of one leg. `owns_call_id` says whether the call began with us: then we wait longer after glare."""
 
     def __init__(self, leg: AgentLeg, agent: Agent, session: SessionTimer, *, owns_call_id: bool) -> None:
-        self._leg = leg
+        super().__init__(leg)
         self._agent = agent
         self._session = session
         self._owns_call_id = owns_call_id
@@ -111,6 +112,7 @@ class Reoffers:
     # -- sending ------------------------------------------------------------------------------------------------------
 
     def _begin(self, sdp: bytes | None) -> None:
+        self._hold()
         self._attempt = _Attempt(sdp)
         self._try(self._attempt)
 

@@ -13,6 +13,7 @@ from sipserver.useragent.accepted import AcceptedInvite
 from sipserver.useragent.addressing import user_part
 from sipserver.useragent.agent import Agent, Extra
 from sipserver.useragent.leg import AgentLeg
+from sipserver.useragent.owned import weakly
 from sipserver.useragent.reliable import ReliableAnswers, first_number
 
 KEEP_RINGING = 60.0
@@ -40,7 +41,7 @@ class ServerLeg(AgentLeg):
         self._agreed = False
         first = first_number(agent.identity.random(4))
         self._reliable = ReliableAnswers(
-            transaction, agent.timers, agent.transactions.intervals, first, self._never_acknowledged
+            transaction, agent.timers, agent.transactions.intervals, first, weakly(self._never_acknowledged)
         )
         transaction.on_cancel = self._cancelled
         agent.enter(self.dialog.id, self)

@@ -1,7 +1,8 @@
 """`python -m tests.peers.soak --calls 10000 --rate 50`: short calls by SIPp against a whole server, with rows and media.
 
 Afterwards everything has to be as it was: no call live, all the room free, no file descriptor and no process more, each call a
-row that is completed. Memory is measured after a first tenth of the calls, and at the end, when 64*T1 have passed.
+row that is completed. Memory is measured of each process after a first tenth of the calls, after each fifth of the others, and at
+the end, each time when 64*T1 have passed: what the first calls touched is not given back, but nothing is to grow with their number.
 """
 
 from __future__ import annotations
@@ -27,14 +28,31 @@ AFTERWARDS = 36.0
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """Of one process, in bytes: its own (RssAnon), and what it has touched of memory shared with others (RssShmem; proc(5))."""
+
+    name: str
+    own: int
+    shared: int
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.own / 1e6:.0f}+{self.shared / 1e6:.0f}"
+
+
+@dataclass(frozen=True, slots=True)
 class State:
-    """What a server holds, all its processes together; `resident` in bytes."""
+    """What a server holds, all its processes together."""
 
     live: float
     room: float
     files: int
     processes: int
-    resident: int
+    memory: tuple[Memory, ...]
+
+    def __str__(self) -> str:
+        own = sum(one.own for one in self.memory) / 1e6
+        counts = f"live {self.live:.0f}, room {self.room:.0f}, files {self.files}, processes {self.processes}"
+        return f"{counts}, {own:.0f} MB: {', '.join(map(str, self.memory))}"
 
 
 async def soak(board: Switchboard, calls: int, rate: int, number: str, folder: Path) -> Tally:
@@ -53,7 +71,7 @@ async def state(board: Switchboard) -> State:
         _metric(text, "antiphon_calls_room"),
         sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in family),
         len(family),
-        sum(_resident(pid) for pid in family),
+        tuple(_memory(pid) for pid in family),
     )
 
 
@@ -82,8 +100,16 @@ def _children(task: Path) -> list[str]:
     return (task / "children").read_text("ascii").split()
 
 
-def _resident(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def _memory(pid: int) -> Memory:
+    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text("utf-8").splitlines())
+    own, shared = (int(lines[name].split()[0]) * 1024 for name in ("RssAnon", "RssShmem"))
+    return Memory(_name(pid), own, shared)
+
+
+def _name(pid: int) -> str:
+    """`media.process`, or what else it was started as."""
+    words = Path(f"/proc/{pid}/cmdline").read_text("utf-8").split("\0")
+    return words[words.index("-m") + 1] if "-m" in words[:-1] else Path(words[1] or words[0]).name
 
 
 def main() -> int:
@@ -98,18 +124,19 @@ def main() -> int:
 
 async def _soaked(board: Switchboard, calls: int, rate: int, folder: Path) -> int:
     line = await board.line(LISTENS, firstSpeaker="user", recording={"enabled": False})
-    warm = await soak(board, calls // 10, rate, line.number, folder / "warm")
-    await asyncio.sleep(AFTERWARDS)
-    before = await state(board)
-    tally = await soak(board, calls - calls // 10, rate, line.number, folder / "soak")
-    await asyncio.sleep(AFTERWARDS)
-    after = await settled(board, before, 30)
-    print(f"before {before}\nafter  {after}")
+    tallies, states = [], []
+    for number, part in enumerate((calls // 10, *[(calls - calls // 10) // 5] * 5)):
+        tallies.append(await soak(board, part, rate, line.number, folder / str(number)))
+        await asyncio.sleep(AFTERWARDS)
+        states.append(await settled(board, states[0], 30) if states else await state(board))
+        print(f"{sum(tally.successful + tally.failed for tally in tallies):6} calls  {states[-1]}", flush=True)
+    failed = sum(tally.failed for tally in tallies)
     print(
-        f"calls  {warm.successful + tally.successful} well, {warm.failed + tally.failed} not, {tally.retransmissions} repeated"
+        f"{sum(tally.successful for tally in tallies)} well, {failed} not, {sum(t.retransmissions for t in tallies)} repeated"
     )
+    before, after = states[0], states[-1]
     grown = (after.live, after.room, after.files, after.processes) != (0, before.room, before.files, before.processes)
-    return int(grown or warm.failed + tally.failed > 0)
+    return int(grown or failed > 0)
 
 
 if __name__ == "__main__":
