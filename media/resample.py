@@ -51,8 +51,6 @@ class Up8to16:
         self._matrix = _toeplitz()
         self._last = np.zeros((rows, _HISTORY), np.float32)
         self._line = np.zeros((rows, _HISTORY + LINE_SAMPLES), np.float32)
-        blocks = LINE_SAMPLES // _BLOCK
-        self._work = np.zeros((rows, blocks, _BLOCK + _HISTORY), np.float32)
         self._made = np.zeros((rows, LINE_SAMPLES), np.float32)
         self._out = np.zeros((rows, 2 * LINE_SAMPLES), np.int16)
 
@@ -73,21 +71,19 @@ class Up8to16:
         out = self._out[:n]
         # The filter's middle stands between two taps of the other half: the sample that is there now is 11 older.
         out[:, 1::2] = line[:, _HISTORY - _WHOLE : _HISTORY - _WHOLE + LINE_SAMPLES]
-        out[:, ::2] = self._interpolate(line)
+        self._interpolate(line, out[:, ::2])
         self._remember(line[:, LINE_SAMPLES:], heard, rows)
         return out
 
-    def _interpolate(self, line: Floats) -> Floats:
-        n, blocks = len(line), LINE_SAMPLES // _BLOCK
-        step, size = line.strides
-        shape = (n, blocks, _BLOCK + _HISTORY)
-        work = self._work[:n]
-        work[:] = np.lib.stride_tricks.as_strided(line, shape, (step, _BLOCK * size, size))
-        made = self._made[:n]
-        np.matmul(work.reshape(n * blocks, _BLOCK + _HISTORY), self._matrix, out=made.reshape(n * blocks, _BLOCK))
+    def _interpolate(self, line: Floats, out: Pcm) -> None:
+        """The samples between those of `line`, int16, into `out`."""
+        made = self._made[: len(line)]
+        for start in range(0, LINE_SAMPLES, _BLOCK):
+            part = line[:, start : start + _BLOCK + _HISTORY]
+            np.matmul(part, self._matrix, out=made[:, start : start + _BLOCK])
+        np.rint(made, out=made)
         # Between loud samples the curve may pass full scale.
-        np.clip(made, -32768, 32767, out=made)
-        return np.rint(made, out=made)
+        np.clip(made, -32768, 32767, out=out, casting="unsafe")
 
     def _remember(self, last: Floats, heard: NDArray[np.bool_] | None, rows: Rows | None) -> None:
         if rows is None:
