@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import cast
 
 from media.frames import CallMedia, Direction, MediaPlane, RtpFormat
-from sipserver.offer import OfferAnswer, codecs_named
+from sipserver.codecs import codecs_named
+from sipserver.offer import OfferAnswer
 from sipserver.protocols import TrunkOptions
 from sipserver.sdes import Sdes
 from sipserver.watched import WatchedMedia

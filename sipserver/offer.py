@@ -8,16 +8,23 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from media.frames import Codec, Direction, RtpFormat, RtpRemote, SrtpKeys
+from sipserver.codecs import (
+    EVENT,
+    EVENT_RATE,
+    EVENTS,
+    G711,
+    AudioCodec,
+    events_for,
+    lines_of,
+    numbered,
+    opus_wishes,
+)
 from sipserver.message.grammar import quote
 from sipserver.sdes import PLAIN_PROFILES, SECURE_PROFILES, Crypto, Sdes, cryptos
 from sipserver.sdp import Attribute, Format, Media, Origin, SdpError, Session
 
 PTIME = 20
 """Milliseconds of audio that we want to get in a packet, and send where the peer does not say how many it wants."""
-EVENT = "telephone-event"
-EVENT_PAYLOAD_TYPE = 101
-EVENTS = "0-15"
-"""The DTMF digits (RFC 4733 section 3.2)."""
 
 Address = IPv4Address | IPv6Address
 
@@ -43,30 +50,6 @@ class NotAcceptable(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class AudioCodec:
-    """A codec that we speak, with the payload type that our own offers give it."""
-
-    codec: Codec
-    payload_type: int
-    rate: int = 8000
-
-    def matches(self, other: Format) -> bool:
-        """Whether this is the codec of a format line; encoding names know no case (RFC 4855)."""
-        return other.name.upper() == self.codec.value.upper() and (other.rate, other.channels) == (self.rate, 1)
-
-
-PCMU = AudioCodec(Codec.PCMU, 0)
-PCMA = AudioCodec(Codec.PCMA, 8)
-G711 = (PCMU, PCMA)
-
-
-def codecs_named(names: Sequence[str]) -> tuple[AudioCodec, ...]:
-    """The codecs of these encoding names, in their order; names that we do not speak are left out. All of ours, if none is left."""
-    known = {codec.codec.value.upper(): codec for codec in G711}
-    return tuple(known[name.upper()] for name in names if name.upper() in known) or G711
-
-
-@dataclass(frozen=True, slots=True)
 class Negotiated:
     """What holds after an offer and its answer; what `CallMedia.connect` takes. `direction` is seen from us."""
 
@@ -87,9 +70,10 @@ class _Stream:
     direction: Direction
     crypto: Crypto | None
 
-    def event(self, rate: int) -> int | None:
-        """The payload type of telephone events at the codec's clock rate (RFC 4733 section 2.5.1.1)."""
-        return next((form.payload_type for form in self.events if form.rate == rate), None)
+    def event(self, rate: int) -> Format | None:
+        """Telephone events at the codec's clock rate (RFC 4733 section 2.5.1.1), or at 8 kHz, which many have beside Opus."""
+        rates = (rate, EVENT_RATE)
+        return next((form for wanted in rates for form in self.events if form.rate == wanted), None)
 
 
 class OfferAnswer:
@@ -135,10 +119,12 @@ class OfferAnswer:
         """
         self._before = self._sent
         chosen = self._codecs if codecs is None else tuple(codecs)
-        formats = [Format(codec.payload_type, codec.codec.value, codec.rate) for codec in chosen]
-        event = self.negotiated.format.telephone_event if self.negotiated else None
+        used = self.negotiated.format if self.negotiated else None
+        formats = numbered(chosen, {} if used is None else {used.codec: used.payload_type})
+        event = None if used is None else used.telephone_event
+        events = events_for(formats, {} if used is None or event is None else {used.event_rate: event})
         profile, lines = self._security(plain)
-        audio = self._audio(formats, EVENT_PAYLOAD_TYPE if event is None else event, direction, profile, lines)
+        audio = self._audio(formats, events, direction, profile, lines)
         return self._describe(audio)
 
     def _security(self, plain: bool) -> tuple[str, list[Attribute]]:
@@ -164,7 +150,10 @@ class OfferAnswer:
         self._lines = tuple(None if i == index else _refusal(line) for i, line in enumerate(theirs.media))
         self._before = None
         lines = [] if stream.crypto is None else [self._sdes.line(stream.crypto)]
-        return self._describe(self._audio([chosen], stream.event(chosen.rate), flow, stream.media.protocol, lines))
+        ours = self._codec_of(chosen).format(chosen.payload_type, chosen)
+        event = stream.event(chosen.rate)
+        events = [] if event is None else [replace(event, name=EVENT, fmtp=EVENTS)]
+        return self._describe(self._audio([ours], events, flow, stream.media.protocol, lines))
 
     def accept_answer(self, sdp: bytes) -> None:
         """Take the peer's answer to our last offer. Raises NotAcceptable, and then nothing has changed."""
@@ -176,7 +165,10 @@ class OfferAnswer:
             raise NotAcceptable("The answer lacks the audio line.")
         ours = self._sent.media[index]
         stream = self._stream(theirs, theirs.media[index], lambda media: self._sdes.answered(media, ours))
-        self._agree(stream, stream.common[0], _combine(self._sent.direction_of(ours), stream.direction))
+        flow = _combine(self._sent.direction_of(ours), stream.direction)
+        # The peer may send whatever both descriptions have, and change between them (RFC 3264 section 5.1).
+        others = tuple((form.payload_type, self._codec_of(form).codec) for form in stream.common[1:])
+        self._agree(stream, stream.common[0], flow, others)
 
     def withdraw(self) -> None:
         """Our last offer was refused, or has been overtaken: what we said before it holds. Its version is not used again."""
@@ -228,8 +220,11 @@ class OfferAnswer:
             return min(common, key=lambda form: next(i for i, codec in enumerate(self._codecs) if codec.matches(form)))
         return common[0]
 
-    def _agree(self, stream: _Stream, chosen: Format, flow: Direction) -> None:
-        agreed = Negotiated(self._remote(stream), self._format(stream, chosen), flow, self._keys(stream.crypto))
+    def _agree(
+        self, stream: _Stream, chosen: Format, flow: Direction, others: tuple[tuple[int, Codec], ...] = ()
+    ) -> None:
+        fmt = self._format(stream, chosen, others)
+        agreed = Negotiated(self._remote(stream), fmt, flow, self._keys(stream.crypto))
         if agreed.srtp is None:
             self._sdes.forget()
         self._profile = stream.media.protocol
@@ -246,20 +241,23 @@ class OfferAnswer:
             host = self.negotiated.remote.host
         return RtpRemote(host, stream.media.port, stream.media.rtcp_port)
 
-    def _format(self, stream: _Stream, chosen: Format) -> RtpFormat:
-        codec = next(codec.codec for codec in self._codecs if codec.matches(chosen))
+    def _codec_of(self, form: Format) -> AudioCodec:
+        return next(codec for codec in self._codecs if codec.matches(form))
+
+    def _format(self, stream: _Stream, chosen: Format, others: tuple[tuple[int, Codec], ...]) -> RtpFormat:
+        codec = self._codec_of(chosen).codec
         wanted, most = stream.media.ptime or self._ptime, stream.media.maxptime
         ptime = wanted if most is None else min(wanted, most)
-        return RtpFormat(codec, chosen.payload_type, stream.event(chosen.rate), ptime)
+        fec, bitrate = opus_wishes(chosen.fmtp) if codec is Codec.OPUS else (False, None)
+        event = stream.event(chosen.rate)
+        number, rate = (None, EVENT_RATE) if event is None else (event.payload_type, event.rate)
+        return RtpFormat(codec, chosen.payload_type, number, ptime, rate, others, fec, bitrate)
 
     def _audio(
-        self, formats: Sequence[Format], event: int | None, direction: Direction, protocol: str, crypto: list[Attribute]
+        self, formats: list[Format], events: list[Format], direction: Direction, protocol: str, crypto: list[Attribute]
     ) -> Media:
-        numbers = [str(form.payload_type) for form in formats]
-        attributes: list[Attribute] = [("rtpmap", f"{form.payload_type} {form.name}/{form.rate}") for form in formats]
-        if event is not None:
-            numbers.append(str(event))
-            attributes += [("rtpmap", f"{event} {EVENT}/{formats[0].rate}"), ("fmtp", f"{event} {EVENTS}")]
+        numbers = [str(form.payload_type) for form in (*formats, *events)]
+        attributes = [line for form in (*formats, *events) for line in lines_of(form)]
         attributes += [("ptime", str(self._ptime)), *crypto, (direction.value, None)]
         return Media("audio", self._port, protocol, tuple(numbers), None, tuple(attributes))
 

@@ -12,7 +12,7 @@ from control_api.models.base import Body, Id, Time
 from control_api.models.phone_number import Health, Host, Password, Registration, SipFields, User
 
 TrunkTransport = Literal["auto", "udp", "tcp", "tls"]
-Codec = Literal["PCMU", "PCMA"]
+Codec = Literal["PCMU", "PCMA", "G722", "opus", "L16"]
 
 _WRITTEN = """accept accept-encoding accept-language alert-info allow allow-events authentication-info authorization call-id contact
     cseq date diversion event expires from history-info max-forwards mime-version min-expires min-se p-asserted-identity
@@ -83,7 +83,7 @@ class TrunkOptions(Body):
     privacy: bool = False
     headers: Annotated[list[Header], Field(max_length=20, default_factory=list)]
     codecs: Annotated[
-        list[Codec], Field(min_length=1, max_length=2, default_factory=lambda: ["PCMU", "PCMA"]), AfterValidator(_once)
+        list[Codec], Field(min_length=1, max_length=5, default_factory=lambda: ["PCMU", "PCMA"]), AfterValidator(_once)
     ]
     ptime: Annotated[int, Field(ge=10, le=60, multiple_of=10)] = 20
     srtp: Literal["off", "preferred", "required"] = "off"

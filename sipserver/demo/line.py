@@ -16,7 +16,7 @@ from media.codecs import g711
 from media.dtmf import EventPacket, EventSender
 from media.frames import LINE_SAMPLES, Codec, Pcm, RtpFormat, RtpRemote
 from media.rtp import RtpError, RtpPacket
-from sipserver.offer import EVENT_PAYLOAD_TYPE
+from sipserver.codecs import EVENT_PAYLOAD_TYPE
 
 TICK = 0.02
 LOUD = 300.0

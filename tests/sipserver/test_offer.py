@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.frames import Codec, Direction, RtpFormat, RtpRemote
-from sipserver.offer import G711, PCMA, PCMU, AudioCodec, Negotiated, NotAcceptable, OfferAnswer
+from sipserver.codecs import G711, PCMA, PCMU, AudioCodec, codecs_named
+from sipserver.offer import Negotiated, NotAcceptable, OfferAnswer
 from sipserver.sdp import Session
 
 
@@ -288,3 +289,71 @@ def test_any_description_is_answered_or_refused(sdp: bytes) -> None:
     except NotAcceptable:
         return
     assert len(Session.parse(answer).media) == len(Session.parse(sdp).media)
+
+
+# -- wideband ---------------------------------------------------------------------------------------------------------
+
+WIDE = codecs_named(("opus", "G722", "PCMU"))
+OPUS_LINES = ("a=rtpmap:111 opus/48000/2", "a=fmtp:111 minptime=10;useinbandfec=1; maxaveragebitrate=20000")
+
+
+def test_our_offer_of_wideband_codecs_has_events_at_each_clock() -> None:
+    offer = Session.parse(_leg(codecs=WIDE).offer()).media[0]
+    assert offer.formats == ("96", "9", "0", "101", "127")
+    assert [(form.name, form.rate, form.channels) for form in offer.codecs] == [
+        ("opus", 48000, 2),
+        ("G722", 8000, 1),
+        ("PCMU", 8000, 1),
+        ("telephone-event", 8000, 1),
+        ("telephone-event", 48000, 1),
+    ]
+    assert "useinbandfec=1" in (offer.codecs[0].fmtp or "")
+    assert "maxplaybackrate=16000" in (offer.codecs[0].fmtp or "")
+
+
+def test_an_answer_of_several_codecs_lets_the_peer_change_between_them() -> None:
+    leg = _leg(codecs=WIDE)
+    leg.offer()
+    leg.accept_answer(_sdp("m=audio 5000 RTP/AVP 9 96 0", "a=rtpmap:96 opus/48000/2"))
+    assert leg.negotiated is not None
+    assert leg.negotiated.format == RtpFormat(Codec.G722, 9, None, 20, others=((96, Codec.OPUS), (0, Codec.PCMU)))
+
+
+def test_opus_is_answered_with_our_parameters_and_sent_as_the_peer_wants_it() -> None:
+    leg = _leg(codecs=WIDE)
+    lines = ("m=audio 5000 RTP/AVP 111 9 110 101", *OPUS_LINES, "a=rtpmap:110 telephone-event/48000")
+    answer = Session.parse(leg.answer(_sdp(*lines, "a=rtpmap:101 telephone-event/8000", "a=ptime:40"))).media[0]
+    assert answer.formats == ("111", "110")
+    assert answer.codecs[0].channels == 2
+    assert "stereo=0" in (answer.codecs[0].fmtp or "")
+    assert answer.codecs[1].rate == 48000
+    assert leg.negotiated is not None
+    assert leg.negotiated.format == RtpFormat(Codec.OPUS, 111, 110, 40, 48000, (), True, 20000)
+    # Our own next offer keeps the numbers that the session has.
+    again = Session.parse(leg.offer()).media[0]
+    assert again.formats == ("111", "9", "0", "101", "110")
+
+
+def test_events_of_8_khz_serve_opus_where_there_are_no_others() -> None:
+    leg = _leg(codecs=WIDE)
+    leg.answer(_sdp("m=audio 5000 RTP/AVP 111 101", *OPUS_LINES, "a=rtpmap:101 telephone-event/8000"))
+    assert leg.negotiated is not None
+    assert (leg.negotiated.format.telephone_event, leg.negotiated.format.event_rate) == (101, 8000)
+
+
+def test_a_new_offer_may_change_the_codec() -> None:
+    leg = _leg(codecs=WIDE)
+    leg.answer(_sdp("m=audio 5000 RTP/AVP 0"))
+    leg.answer(_sdp("m=audio 5000 RTP/AVP 9"))
+    assert leg.negotiated is not None
+    assert leg.negotiated.format.codec is Codec.G722
+
+
+def test_g722_at_the_rate_that_it_really_has_is_not_what_anybody_means() -> None:
+    with pytest.raises(NotAcceptable):
+        _leg(codecs=WIDE).answer(_sdp("m=audio 5000 RTP/AVP 98", "a=rtpmap:98 G722/16000"))
+
+
+def test_l16_is_offered_only_by_name() -> None:
+    assert _audio(_leg(codecs=codecs_named(("L16", "PCMU"))).offer())[1][:2] == ("97", "0")
+    assert "97" not in _audio(_leg().offer())[1]

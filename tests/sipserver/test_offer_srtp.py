@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from media.frames import Codec, CryptoSuite, RtpFormat, SrtpKeys
-from sipserver.offer import G711, PCMA, PCMU, NotAcceptable, OfferAnswer, codecs_named
+from sipserver.codecs import G711, PCMA, PCMU, codecs_named
+from sipserver.offer import NotAcceptable, OfferAnswer
 from sipserver.sdes import Crypto, Mode, Sdes, cryptos
 from sipserver.sdp import Session
 

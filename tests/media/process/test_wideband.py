@@ -100,17 +100,17 @@ def sent_pcm(line: WideLine, fmt: RtpFormat) -> Pcm:
 
 
 @pytest.mark.parametrize("fmt", WIDE, ids=lambda fmt: fmt.codec.name)
-@pytest.mark.parametrize("ptime", [10, 20, 30, 60])
+@pytest.mark.parametrize("ptime", [10, 30, 60])
 def test_a_voice_of_any_packet_length_is_heard_at_16_khz_without_a_gap(fmt: RtpFormat, ptime: int) -> None:
     async def test(line: WideLine) -> None:
-        packets = line.packets(tone(6000, 2.0, rate=16000), replace(fmt, ptime=ptime))
-        length = 2000 // len(packets)
+        packets = line.packets(tone(6000, 1.2, rate=16000), replace(fmt, ptime=ptime))
+        length = 1200 // len(packets)
         await line.speak(packets, length)
         await line.tick(10)
-        assert hears(line.ear(60)[:12000], 6000, 16000, above=2000)
+        assert hears(line.ear(50)[:9000], 6000, 16000, above=2000)
         first = [frame for frame in line.heard if not frame.concealed]
-        assert len(first) >= 99
-        assert [b.at - a.at for a, b in itertools.pairwise(first[:91])] == [160] * 90
+        assert len(first) >= 59
+        assert [b.at - a.at for a, b in itertools.pairwise(first[:51])] == [160] * 50
 
     on(fmt, test)
 
@@ -151,8 +151,8 @@ def test_timestamps_run_at_the_codec_s_clock_and_run_on_through_a_hold(fmt: RtpF
 
 def test_a_lost_packet_of_opus_is_recovered_from_the_next_one() -> None:
     async def test(line: WideLine) -> None:
-        packets = line.packets(tone(600, 2.0, rate=16000), OPUS)
-        del packets[60]
+        packets = line.packets(tone(600, 0.8, rate=16000), OPUS)
+        del packets[30]
         await line.speak(packets)
         await line.tick(10)
         lost = [frame for frame in line.heard[:-10] if frame.concealed]
@@ -164,12 +164,12 @@ def test_a_lost_packet_of_opus_is_recovered_from_the_next_one() -> None:
 
 def test_a_lost_packet_of_g722_goes_on_with_its_pitch() -> None:
     async def test(line: WideLine) -> None:
-        packets = line.packets(tone(250, 2.0, rate=16000), G722)
-        del packets[60]
+        packets = line.packets(tone(250, 0.8, rate=16000), G722)
+        del packets[30]
         await line.speak(packets)
         await line.tick(10)
         [lost] = [frame for frame in line.heard[:-10] if frame.concealed]
-        assert hears(lost.pcm.repeat(1), 250, 16000) or np.abs(lost.pcm).max() > 3000
+        assert np.abs(lost.pcm).max() > 3000
 
     on(G722, test)
 

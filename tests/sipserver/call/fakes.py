@@ -29,11 +29,12 @@ from media.frames import (
 )
 from sipserver.calls import Calls
 from sipserver.capacity import Limits
+from sipserver.codecs import G711, AudioCodec
 from sipserver.inbound import Manners
 from sipserver.ladder import Ladder
 from sipserver.legs import Ended, Endpoint, Invitation, LadderTap, LegEvent, Refused, Source
 from sipserver.message import MessageError, Request, Response, parse
-from sipserver.offer import G711, AudioCodec, OfferAnswer
+from sipserver.offer import OfferAnswer
 from sipserver.outcome import RETRY_AFTER
 from sipserver.party import Services, TransferParts
 from sipserver.protocols import (

@@ -9,9 +9,9 @@ import pytest
 
 from media.frames import Codec
 from sipserver.capacity import Limits
+from sipserver.codecs import PCMA
 from sipserver.legs import Answered, Ended, Progress, Refused
 from sipserver.message import MessageError
-from sipserver.offer import PCMA
 from sipserver.protocols import CallDirection, ConversationEnd, EndedReason, LiveCall
 from tests.sipserver.call.fakes import AGENT, CALLEE, CALLER, TRUNK, VIDEO_ONLY, FakeLeg, Stage, peer, until
 from tests.virtual_time import run

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from media.frames import Codec, Direction
+from sipserver.codecs import PCMA
 from sipserver.legs import Answered, Ended, Offered, Progress, Referred
-from sipserver.offer import PCMA, OfferAnswer
+from sipserver.offer import OfferAnswer
 from tests.sipserver.call.fakes import VIDEO_ONLY, FakeLeg, Stage, invite, peer, until
 from tests.virtual_time import run
 
