@@ -45,6 +45,8 @@ class Intake:
         self._learner: list[AddressLearner | None] = [None] * rows
         self._keys: list[EventReceiver] = [EventReceiver() for _ in range(rows)]
         self._holding: set[int] = set()
+        # Packets taken one by one in this tick: row, sequence, SSRC, timestamp at 8 kHz, arrival.
+        self._counted: list[tuple[int, int, int, int, int]] = []
         self._advertised: list[tuple[Address | None, Address | None]] = [(None, None)] * rows
 
     def open_row(self, row: int) -> None:
@@ -103,6 +105,8 @@ class Intake:
             return
         for line in np.flatnonzero(~plain).tolist():
             self._take_one(received, line, tick, tell)
+        self._ear.wide.flush(tick)
+        self._count()
         lines = np.flatnonzero(plain)
         if lines.size:
             self._keep(rows[lines], parsed, received, lines, tick)
@@ -158,12 +162,7 @@ class Intake:
         else:
             at = None
             self._ear.jitter.note(row, packet.sequence)
-        line = np.array([row])
-        sequence, ssrc = np.array([packet.sequence], np.uint16), np.array([packet.ssrc], np.uint32)
-        if at is None or arrival == NOT_TIMED:
-            self._reception.update(line, sequence, ssrc)
-        else:
-            self._reception.update(line, sequence, ssrc, np.array([at], np.uint32), np.array([arrival]))
+        self._counted.append((row, packet.sequence, packet.ssrc, at or 0, NOT_TIMED if at is None else arrival))
         if packet.payload_type == COMFORT_NOISE:
             self._ear.fall_silent(row, packet.sequence, packet.payload)
             self._signs.other_payload(row, packet.payload_type)
@@ -174,6 +173,22 @@ class Intake:
                 self._holding.add(row)
         elif packet.payload_type not in calls.codecs[row]:
             self._signs.other_payload(row, packet.payload_type)
+
+    def _count(self) -> None:
+        """Tell the statistics of the packets that were taken one by one."""
+        if not self._counted:
+            return
+        table = np.array(self._counted, np.int64)
+        self._counted.clear()
+        timed = table[:, 4] != NOT_TIMED
+        for part in (table[~timed], table[timed]):
+            rows, sequence, ssrc = part[:, 0], part[:, 1].astype(np.uint16), part[:, 2].astype(np.uint32)
+            if not len(part):
+                continue
+            if part[0, 4] == NOT_TIMED:
+                self._reception.update(rows, sequence, ssrc)
+            else:
+                self._reception.update(rows, sequence, ssrc, part[:, 3].astype(np.uint32), part[:, 4])
 
     def _hear_audio(self, row: int, packet: RtpPacket, tick: int) -> int | None:
         """Keep one packet of audio, with whose codec the peer may have changed. Returns its timestamp at 8 kHz, None if it is none."""

@@ -56,7 +56,8 @@ class Listener:
             self._handle, self._decoded = handle, self._decode(handle, samples)
         start = piece * PIECE * _SCALE
         found = self._decoded[start : start + samples * _SCALE]
-        return np.pad(found, (0, samples * _SCALE - len(found)))
+        missing = samples * _SCALE - len(found)
+        return np.pad(found, (0, missing)) if missing else found
 
     def _decode(self, handle: int, samples: int) -> Pcm:
         packet = self.packets.take(handle) if self.packets is not None else None

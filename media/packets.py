@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 PIECE = 20
 """Octets of a tag, thus samples at 8 kHz, that each piece has."""
@@ -41,7 +42,7 @@ class Packets:
         """Keep a packet that lasts so many samples at 8 kHz. Returns its tag."""
         handle, self._next = self._next, (self._next + 1) % _HANDLES
         self._waiting[handle] = packet
-        return b"".join(bytes((handle, at // PIECE)) for at in range(0, samples, 2))[:samples]
+        return _tag(handle, samples)
 
     def timestamp(self, timestamp: int, ssrc: int) -> int:
         """An RTP timestamp of the stream at 8 kHz, 32 bits; even, for a tag is of pairs."""
@@ -61,9 +62,17 @@ class Packets:
         return self._waiting.pop(handle, None)
 
 
+@lru_cache(maxsize=4 * _HANDLES)
+def _tag(handle: int, samples: int) -> bytes:
+    return b"".join(bytes((handle, at // PIECE)) for at in range(0, samples, 2))[:samples]
+
+
 def parts(slot: bytes) -> Iterator[Part]:
     """What a slot holds, in order."""
     start = 0
+    if slot[0] == slot[SLOT - 2]:
+        yield Part(slot[0], slot[1], SLOT)
+        return
     for at in range(2, SLOT + 2, 2):
         if at >= SLOT or slot[at] != slot[start]:
             yield Part(slot[start], slot[start + 1], min(at, SLOT) - start)

@@ -13,7 +13,7 @@ import numpy as np
 from media.codecs import coders
 from media.codecs.error import CodecError
 from media.conceal import Concealer
-from media.frames import EAR_SAMPLES, Codec, Pcm
+from media.frames import EAR_SAMPLES, LINE_SAMPLES, Codec, Pcm
 from media.jitter import EarJitter, More, Taken
 from media.listener import Listener
 from media.resample import Down16to8
@@ -29,6 +29,8 @@ class WideEar:
         self._listeners: dict[int, Listener] = {}
         self._is_wide = np.zeros(rows, np.bool_)
         self._conceal = Concealer(rows, EAR_SAMPLES)
+        self._pending: list[tuple[int, int, int, int]] = []
+        self._tags: list[bytes] = []
         self._down = Down16to8(rows)
 
     def set_row(self, row: int, codec: Codec) -> None:
@@ -51,7 +53,10 @@ class WideEar:
         self.any = bool(self._listeners)
 
     def insert(self, row: int, sequence: int, timestamp: int, payload: bytes, now: int, ssrc: int) -> int | None:
-        """Keep a packet of Opus or L16. Returns its timestamp at 8 kHz, None for what is no packet of its codec."""
+        """Keep a packet of Opus or L16, to be given on by `flush`.
+
+        Returns its timestamp at 8 kHz, None for what is no packet of its codec.
+        """
         listener = self._listeners.get(row)
         if listener is None or listener.packets is None:
             return None
@@ -59,9 +64,28 @@ class WideEar:
             samples = coders.duration(listener.codec, payload) // 2
         except CodecError:
             return None
-        at = listener.packets.timestamp(timestamp, ssrc)
-        self._jitter.insert_packet(row, sequence, at, listener.packets.keep(payload, samples), now, ssrc)
+        at, tag = listener.packets.timestamp(timestamp, ssrc), listener.packets.keep(payload, samples)
+        if samples == LINE_SAMPLES:
+            self._pending.append((row, sequence, at, ssrc))
+            self._tags.append(tag)
+        else:
+            self._jitter.insert_packet(row, sequence, at, tag, now, ssrc)
         return at
+
+    def flush(self, now: int) -> None:
+        """Give the jitter buffer the packets of 20 ms that were inserted, all of them at once."""
+        if not self._pending:
+            return
+        table = np.array(self._pending, np.int64)
+        tags = np.frombuffer(b"".join(self._tags), np.uint8).reshape(-1, LINE_SAMPLES)
+        self._pending.clear()
+        self._tags.clear()
+        numbers, times, sources = (
+            table[:, 1].astype(np.uint16),
+            table[:, 2].astype(np.uint32),
+            table[:, 3].astype(np.uint32),
+        )
+        self._jitter.insert(table[:, 0], numbers, times, tags, now, sources)
 
     def hear(self, taken: Taken, pcm: Pcm, wide: Pcm) -> None:
         """Put what the wideband rows say into their lines. pcm: int16, (rows, 160); wide: int16, (rows, 320)."""

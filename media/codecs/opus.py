@@ -81,7 +81,7 @@ class OpusDecoder:
         if self._lib.opus_decoder_init(self._state, RATE, 1):
             raise CodecError("libopus makes no decoder.")
         self._pcm = np.zeros(LONGEST, np.int16)
-        self._out = self._pcm.ctypes.data_as(ctypes.c_void_p)
+        self._out = self._pcm.ctypes.data
 
     def decode(self, packet: bytes) -> Pcm:
         """The next packet. Raises CodecError."""
@@ -116,6 +116,8 @@ class OpusEncoder:
         if self._lib.opus_encoder_init(self._state, RATE, 1, _APPLICATION_VOIP):
             raise CodecError("libopus makes no encoder.")
         self._packet = ctypes.create_string_buffer(_LARGEST_PACKET)
+        self._pcm = np.zeros(LONGEST, np.int16)
+        self._in = self._pcm.ctypes.data
         rate = min(max(bitrate or (FEC_BITRATE if fec else BITRATE), LOWEST_BITRATE), HIGHEST_BITRATE)
         self._set(_SET_BITRATE, rate)
         self._set(_SET_COMPLEXITY, COMPLEXITY)
@@ -126,11 +128,10 @@ class OpusEncoder:
 
     def encode(self, pcm: Pcm) -> bytes:
         """One packet. pcm: int16, (n,), 16 kHz, of 10, 20, 40 or 60 ms. Raises CodecError."""
-        samples = np.ascontiguousarray(pcm)
-        data = samples.ctypes.data_as(ctypes.c_void_p)
-        size = self._lib.opus_encode(self._state, data, len(samples), self._packet, _LARGEST_PACKET)
+        self._pcm[: len(pcm)] = pcm
+        size = self._lib.opus_encode(self._state, self._in, len(pcm), self._packet, _LARGEST_PACKET)
         if size < 0:
-            raise CodecError(f"{len(samples)} samples are no frame of Opus.")
+            raise CodecError(f"{len(pcm)} samples are no frame of Opus.")
         return ctypes.string_at(self._packet, size)
 
     def _set(self, what: int, value: int) -> None:
