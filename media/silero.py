@@ -231,28 +231,45 @@ class Silero:
 
         Returns the probability of speech: float32, (k,).
         """
-        return self._in_parts(rows, frames, self._window, self._k0)
+        return self.advance(rows, self.features(frames))
 
     def forward_narrow(self, rows: Rows, frames: NDArray[np.int16]) -> Floats:
         """The same of audio that came as 8 kHz. frames: (k, 288), int16, the samples that came."""
-        return self._in_parts(rows, frames, self._narrow_window, self._narrow_k0)
+        return self.advance(rows, self.features_narrow(frames))
 
-    def _in_parts(self, rows: Rows, frames: NDArray[np.int16], window: Floats, k0: Floats) -> Floats:
+    def features(self, frames: NDArray[np.int16]) -> Floats:
+        """What the model sees in frames, without memory: float32, (k, 128). Small batches cost nearly as much as large ones."""
+        return self._in_parts(frames, self._window, self._k0)
+
+    def features_narrow(self, frames: NDArray[np.int16]) -> Floats:
+        """The same of audio that came as 8 kHz, frames as in `forward_narrow`."""
+        return self._in_parts(frames, self._narrow_window, self._narrow_k0)
+
+    def _in_parts(self, frames: NDArray[np.int16], window: Floats, k0: Floats) -> Floats:
+        features = np.empty((len(frames), HIDDEN), np.float32)
+        for lines in self._parts(len(frames)):
+            self._encode(self._spectrum(frames[lines], window), k0, out=features[lines])
+        return features
+
+    def _parts(self, count: int) -> Iterator[slice]:
+        """As many chunks as needed, of the same size."""
+        parts = -(-count // self._chunk)
+        return (slice(count * part // parts, count * (part + 1) // parts) for part in range(parts))
+
+    def advance(self, rows: Rows, features: Floats) -> Floats:
+        """One step of each of `rows`: (k,), distinct, with what was seen in its frame. Returns the probability: float32, (k,)."""
         probability = np.empty(len(rows), np.float32)
-        parts = -(-len(rows) // self._chunk)
         # exp() of a large number is infinite, and 1 / (1 + inf) the 0 that is meant.
         with np.errstate(over="ignore"):
-            for part in range(parts):
-                lines = slice(len(rows) * part // parts, len(rows) * (part + 1) // parts)
-                probability[lines] = self._forward(rows[lines], frames[lines], window, k0)
+            for lines in self._parts(len(rows)):
+                probability[lines] = self._advance(rows[lines], features[lines])
         return probability
 
-    def _forward(self, rows: Rows, frames: NDArray[np.int16], window: Floats, k0: Floats) -> Floats:
-        k = len(rows)
-        into = self._into[:k]
-        self._encode(self._spectrum(frames, window), k0, out=into[:, :HIDDEN])
+    def _advance(self, rows: Rows, features: Floats) -> Floats:
+        into = self._into[: len(rows)]
+        into[:, :HIDDEN] = features
         np.take(self._hidden, rows, axis=0, out=into[:, HIDDEN:], mode="clip")
-        gates = self._gates[:k]
+        gates = self._gates[: len(rows)]
         np.matmul(into, self._lstm, out=gates)
         gates += self._lstm_bias
         hidden = self._recur(rows, _logistic_of_negative(gates))

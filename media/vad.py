@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.frames import EAR_SAMPLES
-from media.silero import CONTEXT, FRAME, Silero, SileroWeights
+from media.silero import CONTEXT, FRAME, HIDDEN, Silero, SileroWeights
 from media.stopwatch import Lap, Stage, untimed
 
 Bools = NDArray[np.bool_]
@@ -124,12 +124,16 @@ class Vad:
         start = self._at[due] - self._fill[due]
         opened, passing = self._gate(due, _level(self._energy.take(self._cells(due, start, _FRAME_STEPS), mode="clip")))
         self._lap(Stage.GATE)
-        if opened.size:
-            self._forward(due[opened], start[opened] - _FRAME_STEPS)
         result = self._heard
         result.probability[due] = 0
         if passing.size:
-            result.probability[due[passing]] = self._forward(due[passing], start[passing])
+            # The frames before the first ones are seen with all others, in one batch; only the memory is led through in turn.
+            rows = due[np.concatenate([opened, passing])]
+            begin = np.concatenate([start[opened] - _FRAME_STEPS, start[passing]])
+            seen = self._see(rows, begin)
+            if opened.size:
+                self._model.advance(due[opened], seen[: opened.size])
+            result.probability[due[passing]] = self._model.advance(due[passing], seen[opened.size :])
         self._fill[due] -= _FRAME_STEPS
         result.judged[due] = True
         result.end[due] = self._fill[due] * (_STEP // 2)
@@ -137,18 +141,17 @@ class Vad:
         self.computed += passing.size + opened.size
         self._lap(Stage.SILERO)
 
-    def _forward(self, rows: Rows, start: Rows) -> Floats:
-        """The probability of speech in the frames that begin at `start`."""
-        narrow = self._narrow[rows]
+    def _see(self, rows: Rows, start: Rows) -> Floats:
+        """What the model sees in the frames that begin at `start`. A row may come twice."""
+        frames, narrow = self._frames(rows, start), self._narrow[rows]
         if narrow.all():
-            return self._model.forward_narrow(rows, self._frames(rows, start)[:, 1::2])
-        frames = self._frames(rows, start)
-        probability = np.empty(len(rows), np.float32)
-        wide = ~narrow
-        probability[wide] = self._model.forward(rows[wide], frames[wide])
-        if narrow.any():
-            probability[narrow] = self._model.forward_narrow(rows[narrow], frames[narrow, 1::2])
-        return probability
+            return self._model.features_narrow(frames[:, 1::2])
+        if not narrow.any():
+            return self._model.features(frames)
+        seen = np.empty((len(rows), HIDDEN), np.float32)
+        seen[narrow] = self._model.features_narrow(frames[narrow, 1::2])
+        seen[~narrow] = self._model.features(frames[~narrow])
+        return seen
 
     def _frames(self, rows: Rows, start: Rows) -> NDArray[np.int16]:
         cells = self._cells(rows, start - _CONTEXT_STEPS, _CONTEXT_STEPS + _FRAME_STEPS)

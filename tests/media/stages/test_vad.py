@@ -52,7 +52,7 @@ def test_loud_rows_are_what_the_model_says(weights: SileroWeights) -> None:
     for start in range(0, len(sound), 320):
         heard = vad.step(sound[None, start : start + 320])
         said += [float(heard.probability[0])] if heard.judged[0] else []
-    np.testing.assert_allclose(said, expected[: len(said)], atol=1e-6)
+    np.testing.assert_allclose(said, expected[: len(said)], atol=1e-5)
 
 
 def test_rows_that_hear_nothing_do_not_move_on(weights: SileroWeights) -> None:
@@ -126,7 +126,7 @@ def test_rows_of_the_telephone_and_wide_ones_are_judged_beside_each_other(weight
         narrow.set_narrow(row, True)
     for frames in sound:
         found = mixed.step(frames).probability
-        np.testing.assert_allclose(found[[0, 2]], wide.step(frames).probability[[0, 2]], atol=1e-6)
-        np.testing.assert_allclose(found[[1, 3]], narrow.step(frames).probability[[1, 3]], atol=1e-6)
+        np.testing.assert_allclose(found[[0, 2]], wide.step(frames).probability[[0, 2]], atol=1e-5)
+        np.testing.assert_allclose(found[[1, 3]], narrow.step(frames).probability[[1, 3]], atol=1e-5)
     # White noise has half its power above 4 kHz, which a line of 8 kHz does not carry: the two are not the same.
     assert np.abs(wide.probability - narrow.probability).max() > 1e-4
