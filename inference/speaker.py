@@ -96,9 +96,9 @@ class Mouth:
         self._mark += 1
         return self._mark
 
-    def say(self, sentence: str) -> AsyncIterator[TtsChunk]:
-        """The audio of a sentence. Raises TtsUnavailable; closing it early cancels the synthesis."""
-        return self._say(sentence)
+    def say(self, sentence: str, rate: int) -> AsyncIterator[TtsChunk]:
+        """The audio of a sentence at 8 or 16 kHz. Raises TtsUnavailable; closing it early cancels the synthesis."""
+        return self._say(sentence, rate)
 
     async def stop(self) -> int:
         """Drop what has not left. Nothing may be queued meanwhile. Returns how many frames have left."""
@@ -107,7 +107,7 @@ class Mouth:
         return played
 
     async def queue(self, frames: Pcm, mark: int = 0) -> bool:
-        """Queue frames, int16 (n, 160), waiting for room. False when the media is over."""
+        """Queue frames, int16 (n, 160) or (n, 320), waiting for room. False when the media is over."""
         while len(frames):
             taken = self.media.play(frames, mark)
             frames, mark = frames[taken:], 0 if taken else mark
@@ -123,10 +123,10 @@ class Mouth:
         wave = _TONE_LEVEL * np.sin(2 * np.pi * _TONE_HZ / LINE_RATE * samples)
         await self.queue(wave.astype(np.int16).reshape(-1, LINE_SAMPLES), self.next_mark())
 
-    async def _say(self, sentence: str) -> AsyncIterator[TtsChunk]:
+    async def _say(self, sentence: str, rate: int) -> AsyncIterator[TtsChunk]:
         if self._engine is None:
             raise TtsUnavailable("no voice is configured")
-        stream = self._engine.speak(sentence, voice=self._voice, speed=self._speed)
+        stream = self._engine.speak(sentence, voice=self._voice, speed=self._speed, line_rate=rate)
         try:
             async for chunk in stream.audio():
                 yield chunk
@@ -143,6 +143,8 @@ class Speech:
         self.failure: LlmUnavailable | TtsUnavailable | None = None
         self._mouth = mouth
         self._rest: Pcm = np.zeros(0, np.int16)
+        # Samples of a frame: a sentence keeps its rate, though the call's codec may change meanwhile.
+        self._frame = LINE_SAMPLES
 
     async def speak(self, pieces: AsyncIterator[str]) -> None:
         """Speak a text as it is written; returns when all of it is queued. What failed is in `failure` then."""
@@ -187,11 +189,13 @@ class Speech:
         """False when the media is over."""
         sentence = Sentence(text, self._mouth.next_mark())
         self.sentences.append(sentence)
-        async with aclosing(cast("AsyncGenerator[TtsChunk]", self._mouth.say(text))) as chunks:
+        rate = self._mouth.media.rate
+        self._frame = rate * FRAME_MS // 1000
+        async with aclosing(cast("AsyncGenerator[TtsChunk]", self._mouth.say(text, rate))) as chunks:
             async for chunk in chunks:
                 if not await self._add(sentence, chunk):
                     return False
-        padding = np.zeros(-len(self._rest) % LINE_SAMPLES + GAP_FRAMES * LINE_SAMPLES, np.int16)
+        padding = np.zeros(-len(self._rest) % self._frame + GAP_FRAMES * self._frame, np.int16)
         ended = await self._add(sentence, TtsChunk(padding))
         sentence.frames -= GAP_FRAMES
         sentence.whole = True
@@ -199,13 +203,13 @@ class Speech:
 
     async def _add(self, sentence: Sentence, chunk: TtsChunk) -> bool:
         samples = np.concatenate([self._rest, chunk.pcm])
-        whole = len(samples) // LINE_SAMPLES * LINE_SAMPLES
-        frames, self._rest = samples[:whole].reshape(-1, LINE_SAMPLES), samples[whole:]
+        whole = len(samples) // self._frame * self._frame
+        frames, self._rest = samples[:whole].reshape(-1, self._frame), samples[whole:]
         if whole and sentence.first is None:
             await self.may_play.wait()
             sentence.first = self._mouth.next_frame()
         first = sentence.first if sentence.first is not None else self._mouth.next_frame()
-        sentence.words += [(first + mark.sample // LINE_SAMPLES, mark.start) for mark in chunk.marks]
+        sentence.words += [(first + mark.sample // self._frame, mark.start) for mark in chunk.marks]
         mark = sentence.mark if sentence.frames == 0 else 0
         sentence.frames += len(frames)
         return not whole or await self._mouth.queue(frames, mark)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from media.frames import Pcm
+from media.frames import LINE_RATE, Pcm
 
 
 class TtsUnavailable(Exception):
@@ -34,7 +34,7 @@ class WordMark:
 
 @dataclass(frozen=True, slots=True)
 class TtsChunk:
-    """A piece of speech. pcm: int16, (n,), 8 kHz (`media.frames.LINE_RATE`), and the words that begin in it."""
+    """A piece of speech. pcm: int16, (n,), at the line rate that was asked for, and the words that begin in it."""
 
     pcm: Pcm
     marks: tuple[WordMark, ...] = ()
@@ -64,8 +64,11 @@ class TtsEngine(Protocol):
     def voices(self) -> tuple[Voice, ...]:
         """What it can speak with; the first is the default."""
 
-    def speak(self, text: str, *, voice: str | None, speed: float) -> TtsStream:
-        """Begin to speak `text` (one sentence). `voice` is a Voice id, None the default; `speed` 0.6–1.5."""
+    def speak(self, text: str, *, voice: str | None, speed: float, line_rate: int = LINE_RATE) -> TtsStream:
+        """Begin to speak `text` (one sentence). `voice` is a Voice id, None the default; `speed` 0.6–1.5.
+
+        line_rate: 8000, or 16000 for a wideband call; the voice's own rate is brought to it once.
+        """
 
     async def aclose(self) -> None:
         """End the workers. Idempotent."""

@@ -12,7 +12,7 @@ from inference.tts.base import TtsChunk, TtsEngine, TtsUnavailable, Voice, WordM
 from inference.voices import voice_id
 from inference.wire import Message
 from inference.workers import Worker, WorkerGone, Workers, WorkerSpec
-from media.frames import Pcm
+from media.frames import LINE_RATE, Pcm
 
 WORDS_PER_MINUTE = 165
 """At speed 1: a little slower than espeak-ng's own 175, for the telephone."""
@@ -67,10 +67,11 @@ class EspeakEngine:
             Voice(id_, self.name, voice.name, voice.language, voice.gender) for id_, voice in self._voices.items()
         )
 
-    def speak(self, text: str, *, voice: str | None, speed: float) -> EspeakStream:
+    def speak(self, text: str, *, voice: str | None, speed: float, line_rate: int = LINE_RATE) -> EspeakStream:
         """Begin to speak. An unknown voice is told by the stream: TtsUnavailable."""
         known = self._voices.get(voice) if voice is not None else _VOICES[0]
-        stream = EspeakStream(self._workers, text, known.espeak if known else None, round(WORDS_PER_MINUTE * speed))
+        words = round(WORDS_PER_MINUTE * speed)
+        stream = EspeakStream(self._workers, text, known.espeak if known else None, words, line_rate)
         live = self._workers.live
         if live:
             self._turn += 1
@@ -85,9 +86,9 @@ class EspeakEngine:
 class EspeakStream:
     """A TtsStream. What it is sent ahead of its listener is bounded by the worker's window."""
 
-    def __init__(self, workers: Workers, text: str, voice: str | None, rate: int) -> None:
+    def __init__(self, workers: Workers, text: str, voice: str | None, rate: int, line_rate: int) -> None:
         self._workers = workers
-        self._fields = {"text": text, "voice": voice, "rate": rate}
+        self._fields = {"text": text, "voice": voice, "rate": rate, "lineRate": line_rate}
         self._messages: asyncio.Queue[Message | None] = asyncio.Queue()
         self._worker: Worker | None = None
         self._id = 0

@@ -1,6 +1,6 @@
 """The voice's side of the worker: many streams, one synthesiser.
 
-    speak  {text, voice, rate}  →  audio {marks} body …, done | failed {reason}
+    speak  {text, voice, rate, lineRate}  →  audio {marks} body …, done | failed {reason}
     more   {samples}               the parent took that much: as much again may be sent
     cancel                         (no answer)
 
@@ -39,6 +39,7 @@ class _Stream:
     id: int
     voice: str
     rate: int
+    line_rate: int
     pieces: Iterator[tuple[int, str]]
     shaper: Shaper | None = None
     outbox: deque[TtsChunk] = field(default_factory=deque)
@@ -93,12 +94,12 @@ class EspeakService:
     def _add(self, message: Message) -> None:
         fields = message.fields
         text = pieces(fields["text"], PIECE)
-        self._streams[message.id] = _Stream(message.id, fields["voice"], fields["rate"], text)
+        self._streams[message.id] = _Stream(message.id, fields["voice"], fields["rate"], fields["lineRate"], text)
 
     def _speak_piece(self, stream: _Stream) -> None:
         piece = next(stream.pieces, None)
         if stream.shaper is None:
-            stream.shaper = Shaper(self._library.rate, self._gain(stream.voice))
+            stream.shaper = Shaper(self._library.rate, self._gain(stream.voice), stream.line_rate)
         if piece is None:
             stream.ended = True
             self._put(stream, stream.shaper.finish())

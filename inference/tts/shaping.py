@@ -1,4 +1,4 @@
-"""From what a synthesiser says to what the line carries: silence trimmed, level set, rate and word marks at 8 kHz."""
+"""From what a synthesiser says to what the line carries: silence trimmed, level set, rate and word marks at the line's rate."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ class Shaper:
     back until something follows it.
     """
 
-    def __init__(self, rate: int, gain: float) -> None:
+    def __init__(self, rate: int, gain: float, line_rate: int = LINE_RATE) -> None:
         self._rate = rate
+        self._line_rate = line_rate
         self._gain = gain / 32768
-        self._resampler = StreamResampler(rate, LINE_RATE)
+        self._resampler = StreamResampler(rate, line_rate)
         self._words: deque[WordMark] = deque()
         self._held: list[NDArray[np.int16]] = []
         self._cut: int | None = None
@@ -83,7 +84,7 @@ class Shaper:
     def _due(self, end: int, *, last: bool) -> Iterable[WordMark]:
         """The marks up to output sample `end`. Not known before the first sound is; none at all of an utterance without."""
         while self._words and self._cut is not None:
-            sample = max(0, (self._words[0].sample - self._cut) * LINE_RATE // self._rate)
+            sample = max(0, (self._words[0].sample - self._cut) * self._line_rate // self._rate)
             if sample >= end and not last:
                 return
             yield WordMark(min(sample, max(0, end - 1)), self._words.popleft().start)

@@ -22,13 +22,14 @@ PORTS = 22
 @dataclass(slots=True)
 class Baresip:
     """A softphone that answers by itself. `source` is what it plays, `ECHO` or `aufile,PATH`; `dials`, a SIP URI, is rung at once.
-    `secure`: it speaks SRTP, and nothing else. Use as an asynchronous context manager."""
+    `secure`: it speaks SRTP, and nothing else. `codec` is the one that it knows. Use as an asynchronous context manager."""
 
     folder: Path
     user: str
     source: str
     dials: str | None = None
     secure: bool = False
+    codec: str = "PCMU/8000,PCMA/8000"
     port: int = 0
     log: list[str] = field(default_factory=list)
     _process: asyncio.subprocess.Process | None = None
@@ -86,6 +87,8 @@ class Baresip:
             "player": ECHO,
             "user": self.user,
             "srtp": "module\t\t\tsrtp.so" if self.secure else "",
+            "codec": self.codec,
+            "rate": "8000" if "PCM" in self.codec else "16000",
             "encryption": ";mediaenc=srtp-mand" if self.secure else "",
         }
         folder = self.folder / f"baresip-{self.port}"

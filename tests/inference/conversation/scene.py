@@ -300,6 +300,8 @@ class FakeMedia:
         self._frames += [(bool(frame.any()), mark if index == 0 else 0) for index, frame in enumerate(taken)]
         return len(taken)
 
+    rate = 8000
+
     async def wait_room(self, frames: int) -> None:
         while self.room() < frames and not self.closed:
             await self._changed.wait()
@@ -438,7 +440,7 @@ class FakeTts:
     def voices(self) -> tuple[Voice, ...]:
         return (Voice("v", "fake", "one", "en"),)
 
-    def speak(self, text: str, *, voice: str | None, speed: float) -> FakeStream:
+    def speak(self, text: str, *, voice: str | None, speed: float, line_rate: int = 8000) -> FakeStream:
         self.said.append((virtual_time.now(), text))
         return FakeStream(self, text, fails=self.scene.tts_fails_at == len(self.said))
 

@@ -19,8 +19,10 @@ from tests.inference.speech.telephone import hear
 SENTENCE = "Hello, thank you for calling. How can I help you today?"
 
 
-async def collect(engine: TtsEngine, text: str, voice: str | None = None, speed: float = 1.0) -> list[TtsChunk]:
-    return [chunk async for chunk in engine.speak(text, voice=voice, speed=speed).audio()]
+async def collect(
+    engine: TtsEngine, text: str, voice: str | None = None, speed: float = 1.0, line_rate: int = 8000
+) -> list[TtsChunk]:
+    return [chunk async for chunk in engine.speak(text, voice=voice, speed=speed, line_rate=line_rate).audio()]
 
 
 def joined(chunks: list[TtsChunk]) -> Pcm:
@@ -46,6 +48,12 @@ class TtsConformance:
         assert pcm.dtype == np.int16
         assert 2.0 < len(pcm) / 8000 < 6.0
         assert np.abs(pcm.astype(np.int32)).max() < 32767
+
+    def test_a_wideband_call_gets_what_lies_above_4_khz(self, runner: asyncio.Runner, tts: TtsEngine) -> None:
+        wide = joined(runner.run(collect(tts, SENTENCE, line_rate=16000)))
+        assert len(wide) == pytest.approx(2 * len(joined(runner.run(collect(tts, SENTENCE)))), rel=0.01)
+        power = np.abs(np.fft.rfft(wide.astype(float))) ** 2
+        assert power[int(len(power) * 4500 / 8000) :].sum() > 0.0005 * power.sum()
 
     def test_its_level_is_that_of_a_telephone(self, runner: asyncio.Runner, tts: TtsEngine) -> None:
         for voice in tts.voices():

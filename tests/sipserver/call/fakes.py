@@ -292,6 +292,8 @@ class FakeMedia:
     def room(self) -> int:
         return 512
 
+    rate = 8000
+
     async def wait_room(self, frames: int) -> None:
         await asyncio.sleep(0.2 if self.music and self.music[-1][1] is None else 0)
 
