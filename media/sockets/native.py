@@ -44,15 +44,17 @@ class _Inbox(ctypes.Structure):
     )
 
 
-def load() -> ctypes.CDLL:
+def load(path: Path = LIBRARY) -> ctypes.CDLL:
     """The library. Raises NativeMissing."""
+    if not path.exists():
+        raise NativeMissing(f"{path.name} is not built (make native)")
     try:
-        library = ctypes.CDLL(str(LIBRARY))
+        library = ctypes.CDLL(str(path))
         version = library.antiphon_version()
     except (OSError, AttributeError) as error:
-        raise NativeMissing(f"{LIBRARY.name} is not built (make native): {error}") from None
+        raise NativeMissing(f"{path.name} does not work here (make native): {error}") from None
     if version != _VERSION:
-        raise NativeMissing(f"{LIBRARY.name} is of another release: make native")
+        raise NativeMissing(f"{path.name} is of another release (make native)")
     # Addresses of arrays are numbers here; without their types ctypes would cut them to 32 bits.
     pointer, number, wide = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
     library.antiphon_prepare.argtypes = library.antiphon_release.argtypes = [pointer]
@@ -87,8 +89,8 @@ class _Lines:
 class NativeSockets(BoundSockets):
     """Sockets (media.sockets) on one address and a range of ports. Raises NativeMissing."""
 
-    def __init__(self, host: str, ports: PortPairs) -> None:
-        self._library = load()
+    def __init__(self, host: str, ports: PortPairs, library: Path = LIBRARY) -> None:
+        self._library = load(library)
         super().__init__(host, ports)
         self._epoll = select.epoll()
         self._audio = _Lines(self._library, _CAPACITY)

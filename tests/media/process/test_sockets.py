@@ -15,16 +15,15 @@ import pytest
 from media.sockets import NOT_TIMED, PACKET_BYTES, PortsExhausted, source_key
 from media.sockets.bound import BoundSockets
 from media.sockets.build import BuildFailed, build
-from media.sockets.choice import BACKENDS, open_sockets, works
+from media.sockets.choice import AUTO, BACKENDS, SocketsMissing, best, open_sockets
+from media.sockets.native import NativeMissing, load
 from media.sockets.ports import PortPairs
+from tests.media.process.backends import backend
 
 
 @pytest.fixture(params=BACKENDS)
 def sockets(request: pytest.FixtureRequest, port_range: tuple[int, int]) -> Iterator[BoundSockets]:
-    trouble = works(request.param)
-    if trouble:
-        pytest.skip(trouble)
-    made = open_sockets(request.param, "127.0.0.1", PortPairs(*port_range))
+    made = backend(request.param, "127.0.0.1", port_range)
     yield made
     made.shut()
 
@@ -195,3 +194,21 @@ def test_a_compiler_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(BuildFailed, match="a-compiler-that-nobody-has"):
         build(tmp_path / "native.so")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_library_that_is_none_or_of_another_release_is_refused_with_a_reason(tmp_path: Path) -> None:
+    with pytest.raises(NativeMissing, match="not built"):
+        load(tmp_path / "absent.so")
+    broken = tmp_path / "broken.so"
+    broken.write_bytes(b"no library")
+    with pytest.raises(NativeMissing, match="does not work here"):
+        load(broken)
+
+
+def test_the_best_backend_is_taken_and_one_that_is_asked_for_is_not_replaced(port_range: tuple[int, int]) -> None:
+    chosen = open_sockets(AUTO, "127.0.0.1", PortPairs(*port_range))
+    chosen.shut()
+    assert best() in BACKENDS
+    if best() == "plain":
+        with pytest.raises(SocketsMissing, match="make native"):
+            open_sockets("native", "127.0.0.1", PortPairs(*port_range))

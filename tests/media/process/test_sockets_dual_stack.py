@@ -10,8 +10,8 @@ import pytest
 
 from media.call_media import _numeric
 from media.sockets import source_key
-from media.sockets.choice import BACKENDS, open_sockets, works
-from media.sockets.ports import PortPairs
+from media.sockets.choice import BACKENDS
+from tests.media.process.backends import backend as backend_of
 
 
 def has_ipv6() -> bool:
@@ -31,10 +31,7 @@ pytestmark = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6
 def test_packets_of_both_families_go_both_ways(
     port_range: tuple[int, int], family: int, host: str, backend: str
 ) -> None:
-    trouble = works(backend)
-    if trouble:
-        pytest.skip(trouble)
-    sockets = open_sockets(backend, "::", PortPairs(*port_range))
+    sockets = backend_of(backend, "::", port_range)
     try:
         port = sockets.open(0)
         with socket.socket(family, socket.SOCK_DGRAM) as peer:
