@@ -20,6 +20,7 @@ from rich.table import Column, Table
 
 from control_api.folder import DataFolder
 from inference.llm.openai_chat import OpenAiChat
+from media.codecs import opus
 from media.plane import cores_for
 from media.silero import SileroError, find_model
 from media.sockets.choice import AUTO, BACKENDS, best, works
@@ -53,6 +54,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _folder(settings)
     yield _disk(settings)
     yield _vad()
+    yield _opus()
     yield _engine("recogniser", "pocketsphinx", settings.stt.workers, "agents with a script; English")
     yield _engine("voice", "espeakng_loader", settings.tts.workers, "espeak-ng")
     yield _language_model(settings)
@@ -184,6 +186,15 @@ def _vad() -> Finding:
         "note",
         "Silero, weights inside faster-whisper (another release; make setup installs silero-vad)",
     )
+
+
+def _opus() -> Finding:
+    version = opus.version()
+    if version is None:
+        return Finding(
+            "Opus", "note", "libopus is missing: Opus is neither offered nor taken (it comes with PyAV's wheel)"
+        )
+    return Finding("Opus", "ok", version)
 
 
 def _engine(what: str, package: str, workers: int, serves: str) -> Finding:

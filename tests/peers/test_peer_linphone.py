@@ -34,6 +34,19 @@ def test_linphonec_is_heard_and_hears(tmp_path: Path) -> None:
     assert heard_ours(tmp_path)
 
 
+def test_linphonec_is_heard_and_hears_over_opus(tmp_path: Path) -> None:
+    async def scene() -> EndedReason:
+        played = Path(write_wav(tmp_path / "theirs.wav", tone(THEIRS, LONGEST)))
+        async with a_node(tmp_path) as node, Linphone(tmp_path, played) as phone:
+            wideband = replace(node, codecs=("opus",))
+            end = await wideband.ring("outbound", phone, "off")  # type: ignore[arg-type]
+            assert node.log.problems == {}, phone.told()
+            return end.reason
+
+    assert asyncio.run(scene()) == EndedReason.AGENT_ENDED
+    assert heard_ours(tmp_path)
+
+
 def test_linphonec_rings_and_shows_its_credentials(tmp_path: Path) -> None:
     """No trunk has its address. Of our two challenges it takes SHA-256, the first."""
 

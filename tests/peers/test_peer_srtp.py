@@ -60,10 +60,13 @@ class Node:
     log: Log
     directory: FakeDirectory
 
+    codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    """Of the trunk."""
+
     def trunk(self, mode: Mode, port: int = 5060) -> Trunk:
         return Trunk(
             "trunk", "org", "ip_allowlist", "127.0.0.1", port,
-            sources=("127.0.0.1",), options=TrunkOptions(srtp=mode),
+            sources=("127.0.0.1",), options=TrunkOptions(srtp=mode, codecs=self.codecs),
         )  # fmt: skip
 
     async def ring(self, call_id: str, peer: Baresip, mode: Mode) -> CallEnd:
