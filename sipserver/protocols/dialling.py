@@ -1,0 +1,45 @@
+"""Placing calls, and ending them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sipserver.protocols.agents import Agent
+from sipserver.protocols.calls import Variables
+from sipserver.protocols.transfers import TransferOrder
+from sipserver.protocols.trunks import Trunk
+
+
+@dataclass(frozen=True, slots=True)
+class DialOrder:
+    """An outbound call whose row says `dialing` already (at most once: ADR on outbound dialling)."""
+
+    call_id: str
+    organization_id: str
+    agent: Agent
+    phone_number_id: str
+    from_number: str
+    to: str
+    trunk: Trunk
+    variables: Variables = field(default_factory=dict)
+    ring_timeout_seconds: int = 60
+
+
+class Dialler(Protocol):
+    """Places calls and ends them."""
+
+    async def dial(self, order: DialOrder) -> None:
+        """Place the call and see it through to its end; everything is told to the `CallLog`, nothing is raised for a call that failed."""
+
+    async def hang_up(self, call_id: str) -> bool:
+        """End a live call (BYE, or CANCEL while it rings) as `agent_ended` / `canceled`. False if it is not live here."""
+
+    async def transfer(self, call_id: str, order: TransferOrder) -> bool:
+        """Have a live call handed over. False if it is not here, not answered, or not with an agent that can do it now."""
+
+    def capacity(self) -> int:
+        """How many more calls this node would take now; 0 when draining or full."""
+
+    def trunk_wait(self, trunk: Trunk, starting: int) -> float:
+        """Seconds until this trunk takes another call of ours, beside `starting` others; 0: now, and whoever asked has to place it."""
