@@ -23,6 +23,7 @@ import signal
 import sys
 import time
 
+from media.codecs import opus
 from media.engine import Engine
 from media.pacing import Grid, Plan, SendOffset
 from media.rings import SharedRings
@@ -54,6 +55,8 @@ def main() -> None:
         lap=Stopwatch(rings.process.stage_ns, time.thread_time_ns).lap,
     )  # fmt: skip
     be_punctual(arguments.cpu, arguments.realtime)
+    # Loaded now, for the tick must not wait for it when the first call of Opus comes.
+    opus.library()
     gc.collect()
     gc.freeze()
     gc.disable()

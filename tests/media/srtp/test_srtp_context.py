@@ -92,6 +92,14 @@ def test_a_stream_whose_first_packets_were_lost_at_a_wrap_is_found() -> None:
     assert opens(Incoming(SUITE, KEY), sealed([65535, 65536])[1:]) == [True]
 
 
+def test_a_new_stream_of_ours_counts_its_wraps_anew() -> None:
+    """After a change to a codec of another clock the sender has another SSRC, while its sequence numbers run on."""
+    sender, receiver = Outgoing(SUITE, KEY), Incoming(SUITE, KEY)
+    before = [sender.protect(rtp(index)) for index in (65534, 90000, 120000, 131077)]
+    after = [sender.protect(rtp(index, ssrc=8)) for index in (131078, 131079)]
+    assert opens(receiver, [*before, *after]) == [True] * 6
+
+
 def test_nothing_before_the_beginning_is_believed() -> None:
     receiver = Incoming(SUITE, KEY)
     assert opens(receiver, sealed([3])) == [True]
