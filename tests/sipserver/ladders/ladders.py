@@ -1,8 +1,9 @@
 """The message flows of the RFCs' examples, line by line, beside what really went over the wire.
 
 A flow is written as the RFC titles its messages: `INVITE Alice -> Bob`. Of its columns we see one line: ours to whoever is next
-to us, a proxy or the other telephone. `drawn` writes down a transcript in the same words. A `100 Trying` that the RFC does not
-draw is left out (it is hop by hop, and a matter of taste: RFC 3261 section 8.2.6.1).
+to us, a proxy or the other telephone. What comes before or after the example, so that the call begins and ends, stands in
+parentheses. `drawn` writes down a transcript in the same words, the reasons those of RFC 3261. A `100 Trying` that the RFC does
+not draw is left out (it is hop by hop, and a matter of taste: RFC 3261 section 8.2.6.1).
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from tests.sipserver.transcripts import Transcript, user_agent
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """One example: `us` and `next_to_us` are the RFC's names, `flow` its messages between the two, `script` the transcript."""
+    """One example: `us` and `next_to_us` are the RFC's names, `flow` its messages between the two, `script` the transcript.
+
+    `also`: others who speak to us directly, once the proxy is out of the way or when they step into the call.
+    """
 
     section: str
     title: str
@@ -24,18 +28,21 @@ class Ladder:
     next_to_us: str
     flow: str
     script: str
+    also: tuple[str, ...] = ()
 
     @property
     def lines(self) -> list[str]:
-        """The flow, a message a line."""
-        return [" ".join(line.split()) for line in self.flow.strip().splitlines()]
+        """The flow, a message a line, whoever it is that we speak to under the one name."""
+        flow = self.flow.strip()
+        for name in self.also:
+            flow = flow.replace(f"{name} ->", f"{self.next_to_us} ->").replace(f"-> {name}", f"-> {self.next_to_us}")
+        return [" ".join(line.strip(" ()").split()) for line in flow.splitlines()]
 
     def drawn(self, heard: list[tuple[str, Request | Response]]) -> list[str]:
         """What was sent (`>`) and received (`<`), in the words of the flow."""
         ways = {">": f"{self.us} -> {self.next_to_us}", "<": f"{self.next_to_us} -> {self.us}"}
         lines = [f"{_title(message)} {ways[direction]}" for direction, message in heard]
-        drawn_100 = any(line.startswith("100 ") for line in self.lines)
-        return [line for line in lines if drawn_100 or not line.startswith("100 ")]
+        return [line for line in lines if line in self.lines or not line.startswith("100 ")]
 
 
 def _title(message: Request | Response) -> str:

@@ -1,7 +1,8 @@
 """RFC 3665 (basic call flows): the examples in which we can be Alice, who calls, or Bob, who is called.
 
-2.3 asks a registrar for the contacts of others and 3.6's caller has no description: neither is a thing that we do. 3.4, a proxy
-that fails, is in `test_failover.py`.
+Compared with the text of the RFC, message by message. Not ours: 2.3 asks a registrar for the contacts of others, and the caller
+of 3.6 offers nothing. 2.4 takes back all contacts (`Contact: *`), we our own only, since the others are not ours to take (RFC 3261
+section 10.2.2). 3.4, a proxy that fails, is in `test_failover.py`, the redirection of 3.6 in `call/test_call_outbound.py`.
 """
 
 from __future__ import annotations
@@ -78,17 +79,21 @@ REGISTRATIONS = (
         "Bob",
         "SIP Server",
         """
-        REGISTER Bob -> SIP Server
-        200 OK SIP Server -> Bob
+        (REGISTER Bob -> SIP Server)
+        (401 Unauthorized SIP Server -> Bob)
+        (REGISTER Bob -> SIP Server)
+        (200 OK SIP Server -> Bob)
         REGISTER Bob -> SIP Server
         200 OK SIP Server -> Bob
         """,
         """
         0.0 ! register
         0.0 > REGISTER cseq=1
-        0.1 < 200 expires=3600
+        0.1 < 401 nonce=n1
+        0.1 > REGISTER cseq=2 nonce=n1
+        0.2 < 200 expires=3600
         9.0 ! rebind host=203.0.113.7 port=6000
-        9.0 > REGISTER cseq=2
+        9.0 > REGISTER cseq=3 nonce=n1
         9.1 < 200 expires=3600
         9.1 = registered until=3609.1
         """,
@@ -99,17 +104,21 @@ REGISTRATIONS = (
         "Bob",
         "SIP Server",
         """
-        REGISTER Bob -> SIP Server
-        200 OK SIP Server -> Bob
+        (REGISTER Bob -> SIP Server)
+        (401 Unauthorized SIP Server -> Bob)
+        (REGISTER Bob -> SIP Server)
+        (200 OK SIP Server -> Bob)
         REGISTER Bob -> SIP Server
         200 OK SIP Server -> Bob
         """,
         """
         0.0 ! register
         0.0 > REGISTER cseq=1
-        0.1 < 200 expires=3600
+        0.1 < 401 nonce=n1
+        0.1 > REGISTER cseq=2 nonce=n1
+        0.2 < 200 expires=3600
         9.0 ! leave
-        9.0 > REGISTER cseq=2 expires=0
+        9.0 > REGISTER cseq=3 nonce=n1 expires=0
         9.1 < 200
         """,
     ),
@@ -217,7 +226,6 @@ SESSIONS = (
         "Proxy 2",
         """
         INVITE Proxy 2 -> Bob
-        100 Trying Bob -> Proxy 2
         180 Ringing Bob -> Proxy 2
         200 OK Bob -> Proxy 2
         ACK Proxy 2 -> Bob
@@ -257,8 +265,8 @@ SESSIONS = (
         100 Trying Proxy 1 -> Alice
         200 OK Proxy 1 -> Alice
         ACK Alice -> Proxy 1
-        BYE Alice -> Proxy 1
-        200 OK Proxy 1 -> Alice
+        (BYE Alice -> Proxy 1)
+        (200 OK Proxy 1 -> Alice)
         """,
         CALLS
         + """
@@ -279,6 +287,51 @@ SESSIONS = (
         9.100  <  200 BYE
         60.00  .
         """,
+    ),
+    Ladder(
+        "3.5",
+        "Session Through a SIP ALG, calling",
+        "Alice",
+        "SIP ALG",
+        """
+        INVITE Alice -> SIP ALG
+        100 Trying SIP ALG -> Alice
+        180 Ringing SIP ALG -> Alice
+        200 OK SIP ALG -> Alice
+        ACK Alice -> SIP ALG
+        BYE Alice -> SIP ALG
+        200 OK SIP ALG -> Alice
+        """,
+        CALLS
+        + """
+        0.010  <  100
+        0.100  <  180 tag=x rr=sip:alg1.atlanta.example.com;lr
+        0.100  *  Progress 180
+        2.000  <  200 tag=x sdp rr=sip:alg1.atlanta.example.com;lr
+        2.000  >  ACK cseq=1 Route=<sip:alg1.atlanta.example.com;lr>
+        2.000  *  Answered sdp
+        9.000  !  hang_up
+        9.000  >  BYE cseq=2 Route=<sip:alg1.atlanta.example.com;lr>
+        9.000  *  over
+        9.100  <  200 BYE tag=x
+        60.00  .
+        """,
+    ),
+    Ladder(
+        "3.5",
+        "Session Through a SIP ALG, called",
+        "Bob",
+        "Proxy 2",
+        """
+        INVITE Proxy 2 -> Bob
+        180 Ringing Bob -> Proxy 2
+        200 OK Bob -> Proxy 2
+        ACK SIP ALG -> Bob
+        BYE SIP ALG -> Bob
+        200 OK Bob -> SIP ALG
+        """,
+        TAKES + IS_HUNG_UP,
+        also=("SIP ALG",),
     ),
     Ladder(
         "3.6",
@@ -309,24 +362,26 @@ SESSIONS = (
         "3.7",
         "Session with re-INVITE (IP Address Change), the one who stays",
         "Alice",
-        "Bob",
+        "Proxy 2",
         """
-        INVITE Alice -> Bob
-        180 Ringing Bob -> Alice
-        200 OK Bob -> Alice
+        INVITE Alice -> Proxy 2
+        100 Trying Proxy 2 -> Alice
+        180 Ringing Proxy 2 -> Alice
+        200 OK Proxy 2 -> Alice
         ACK Alice -> Bob
         INVITE Bob -> Alice
         200 OK Alice -> Bob
         ACK Bob -> Alice
-        BYE Bob -> Alice
-        200 OK Alice -> Bob
+        BYE Alice -> Bob
+        200 OK Bob -> Alice
         """,
         CALLS
         + """
+        0.010  <  100
         0.100  <  180 tag=x
         0.100  *  Progress 180
         2.000  <  200 tag=x sdp
-        2.000  >  ACK cseq=1
+        2.000  >  ACK cseq=1 uri=sip:callee@192.0.2.9:5070
         2.000  *  Answered sdp
         5.000  <  INVITE re branch=r cseq=1 tag=x sdp contact=sip:bob@192.0.2.9:6060
         5.000  >  100
@@ -334,28 +389,29 @@ SESSIONS = (
         5.000  !  accept
         5.000  >  200 Content-Type=application/sdp
         5.100  <  ACK cseq=1 tag=x
-        9.000  <  BYE cseq=2 tag=x
-        9.000  >  200
-        9.000  *  Ended bye
+        9.000  !  hang_up
+        9.000  >  BYE cseq=2 uri=sip:bob@192.0.2.9:6060
         9.000  *  over
+        9.100  <  200 BYE tag=x
         60.00  .
         """,
+        also=("Bob",),
     ),
     Ladder(
         "3.7",
         "Session with re-INVITE (IP Address Change), the one who moves",
         "Bob",
-        "Alice",
+        "Proxy 2",
         """
-        INVITE Alice -> Bob
-        180 Ringing Bob -> Alice
-        200 OK Bob -> Alice
+        INVITE Proxy 2 -> Bob
+        180 Ringing Bob -> Proxy 2
+        200 OK Bob -> Proxy 2
         ACK Alice -> Bob
         INVITE Bob -> Alice
         200 OK Alice -> Bob
         ACK Bob -> Alice
-        BYE Bob -> Alice
-        200 OK Alice -> Bob
+        BYE Alice -> Bob
+        200 OK Bob -> Alice
         """,
         TAKES
         + """
@@ -365,7 +421,8 @@ SESSIONS = (
         5.100  >  ACK cseq=1
         5.100  *  OfferAnswered sdp
         """
-        + HANGS_UP,
+        + IS_HUNG_UP,
+        also=("Alice",),
     ),
     Ladder(
         "3.8",
@@ -374,9 +431,6 @@ SESSIONS = (
         "Proxy 1",
         """
         INVITE Alice -> Proxy 1
-        407 Proxy Authentication Required Proxy 1 -> Alice
-        ACK Alice -> Proxy 1
-        INVITE Alice -> Proxy 1
         100 Trying Proxy 1 -> Alice
         180 Ringing Proxy 1 -> Alice
         CANCEL Alice -> Proxy 1
@@ -384,17 +438,17 @@ SESSIONS = (
         487 Request Terminated Proxy 1 -> Alice
         ACK Alice -> Proxy 1
         """,
-        CHALLENGED
+        CALLS
         + """
         0.020  <  100
         0.100  <  180 tag=x
         0.100  *  Progress 180
         9.000  !  hang_up
         9.000  *  over
-        9.000  >  CANCEL branch=b cseq=2
+        9.000  >  CANCEL branch=a cseq=1
         9.100  <  200 CANCEL tag=x
         9.200  <  487 tag=x
-        9.200  >  ACK branch=b cseq=2
+        9.200  >  ACK branch=a cseq=1
         90.00  .
         """,
     ),
@@ -429,18 +483,15 @@ SESSIONS = (
         "Proxy 1",
         """
         INVITE Alice -> Proxy 1
-        407 Proxy Authentication Required Proxy 1 -> Alice
-        ACK Alice -> Proxy 1
-        INVITE Alice -> Proxy 1
         100 Trying Proxy 1 -> Alice
         486 Busy Here Proxy 1 -> Alice
         ACK Alice -> Proxy 1
         """,
-        CHALLENGED
+        CALLS
         + """
         0.020  <  100
         0.100  <  486 tag=x
-        0.100  >  ACK branch=b cseq=2
+        0.100  >  ACK branch=a cseq=1
         0.100  *  Refused 486
         0.100  *  over
         60.00  .
@@ -473,18 +524,15 @@ SESSIONS = (
         "Proxy 1",
         """
         INVITE Alice -> Proxy 1
-        407 Proxy Authentication Required Proxy 1 -> Alice
-        ACK Alice -> Proxy 1
-        INVITE Alice -> Proxy 1
         100 Trying Proxy 1 -> Alice
         480 Temporarily Unavailable Proxy 1 -> Alice
         ACK Alice -> Proxy 1
         """,
-        CHALLENGED
+        CALLS
         + """
         0.020  <  100
         31.50  <  480 tag=x
-        31.50  >  ACK branch=b cseq=2
+        31.50  >  ACK branch=a cseq=1
         31.50  *  Refused 480
         31.50  *  over
         99.00  .
@@ -517,21 +565,18 @@ SESSIONS = (
         "Proxy 1",
         """
         INVITE Alice -> Proxy 1
-        407 Proxy Authentication Required Proxy 1 -> Alice
-        ACK Alice -> Proxy 1
-        INVITE Alice -> Proxy 1
         100 Trying Proxy 1 -> Alice
         180 Ringing Proxy 1 -> Alice
         480 Temporarily Unavailable Proxy 1 -> Alice
         ACK Alice -> Proxy 1
         """,
-        CHALLENGED
+        CALLS
         + """
         0.020  <  100
         0.100  <  180 tag=x
         0.100  *  Progress 180
         9.000  <  480 tag=x
-        9.000  >  ACK branch=b cseq=2
+        9.000  >  ACK branch=a cseq=1
         9.000  *  Refused 480
         9.000  *  over
         60.00  .
