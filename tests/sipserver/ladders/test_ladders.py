@@ -67,3 +67,62 @@ def test_the_target_of_an_attended_transfer() -> None:
     bob.hang_up("replaced")
     script.run("5.200 > BYE Call-ID=call\n5.200 * over\n5.300 < 200 BYE tag=peer\n60 .")
     assert script.agent.legs == {script.leg}
+
+
+def test_the_one_who_is_parked_and_picked_up() -> None:
+    """RFC 5359 section 2.15, as Alice: the parking server takes Bob's place, Bill the parking server's; each old call is ended by us."""
+    script = Drawn()
+    script.run("0 < INVITE branch=a sdp\n0 > 100\n0 ! answer\n0 > 200\n0.1 < ACK\n0.1 * Answered")
+    before = len(script.heard)
+    for at, who, old, old_tag in ((5, "park", "call", "peer"), (60, "bill", "park", "park")):
+        leg, replaces = script.leg, f"{old};to-tag={script.our_tag};from-tag={old_tag}"
+        script.run(
+            f"""
+            {at}.000  <  INVITE branch={who} call={who} tag={who} sdp Replaces={replaces} Require=replaces
+            {at}.000  >  100
+            {at}.000  !  answer
+            {at}.000  >  200 Call-ID={who}
+            {at}.100  <  ACK branch=ack-{who} call={who} tag={who}
+            {at}.100  *  Answered
+            """
+        )
+        assert leg is not None
+        leg.hang_up("replaced")
+        script.run(f"{at}.200 > BYE Call-ID={old}\n{at}.200 * over\n{at}.300 < 200 BYE tag={old_tag}")
+    ladder = Ladder(
+        "2.15",
+        "Call Park",
+        "Alice",
+        "Bob",
+        """
+        INVITE Park Server -> Alice
+        200 OK Alice -> Park Server
+        ACK Park Server -> Alice
+        BYE Alice -> Bob
+        200 OK Bob -> Alice
+        INVITE Bill -> Alice
+        200 OK Alice -> Bill
+        ACK Bill -> Alice
+        BYE Alice -> Park Server
+        200 OK Park Server -> Alice
+        """,
+        "",
+        also=("Park Server", "Bill"),
+    )
+    assert ladder.drawn(script.heard[before:]) == ladder.lines
+    assert script.agent.legs == {script.leg}
+
+
+@pytest.mark.parametrize(
+    ("asks", "answer"),
+    [
+        # Section 2.11: a third party joins. Who insists learns that we mix no calls (RFC 3911 section 4).
+        ("INVITE branch=b sdp Join=call;to-tag=a;from-tag=b Require=join", "420 Unsupported=join"),
+        # Section 2.17: Alice wants to know when Bob's line is free. We tell nobody of our calls (RFC 3261 section 8.2.1).
+        ("SUBSCRIBE branch=b to=none Event=dialog", "405"),
+        # Section 2.18: a page has our telephone call somebody. Only who is on a call may have it transferred.
+        ("REFER branch=b to=none Refer-To=<sip:carol@192.0.2.20>", "403"),
+    ],
+)
+def test_what_we_do_not_do_is_said_in_the_answer(asks: str, answer: str) -> None:
+    Transcript(user_agent()).run(f"0 < {asks}\n0 > {answer}\n60 .")
