@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -62,6 +60,7 @@ from sipserver.ladder import Ladder
 from sipserver.lookout import Lookout
 from sipserver.media_hosts import MediaHosts
 from sipserver.settings import Settings, split_host_port
+from sipserver.signals import Signals, first_of
 from sipserver.transport.credentials import TlsFiles
 from sipserver.transport.own_address import OwnAddress
 from sipserver.trunk_check import TrunkCheck
@@ -142,14 +141,14 @@ async def run(settings: Settings, ready: Callable[[Node], None]) -> None:
 
     Raises OSError (a port in use, a folder that cannot be written), FolderInUse, MediaUnavailable, SecretsUnreadable.
     """
-    signals = _Signals()
+    signals = Signals()
     async with AsyncExitStack() as stack:
         node = await start(settings, stack)
         ready(node)
         await signals.wait()
         log.info("draining", calls=len(node.calls.live()))
         node.drain()
-        await _first(node.calls.idle(), signals.wait(), timeout=settings.server.drain_seconds)
+        await first_of(node.calls.idle(), signals.wait(), timeout=settings.server.drain_seconds)
         await node.calls.stop()
         await _flushed(node.runner)
     log.info("stopped")
@@ -382,28 +381,6 @@ async def _plane(settings: Settings, stack: AsyncExitStack) -> ProcessMediaPlane
     stack.push_async_callback(plane.stop)
     await plane.start()
     return plane
-
-
-class _Signals:
-    """SIGTERM and SIGINT, counted one by one."""
-
-    def __init__(self) -> None:
-        self._came: asyncio.Queue[None] = asyncio.Queue()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._came.put_nowait, None)
-
-    async def wait(self) -> None:
-        """Until the next one."""
-        await self._came.get()
-
-
-async def _first(*waits: Coroutine[Any, Any, None], timeout: float) -> None:
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _flushed(runner: JobRunner) -> None:
