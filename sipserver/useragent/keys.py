@@ -6,6 +6,8 @@ the second the key alone.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sipserver.legs import KeyPressed
 from sipserver.message import Request
 from sipserver.message.multipart import media_type
@@ -22,12 +24,33 @@ _FLASH = "16"
 """The hook flash, a signal that is no key."""
 
 
+@dataclass(frozen=True, slots=True)
+class InfoAnswer:
+    """What an INFO gets, and the key that it told of; None where it was of none."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    pressed: KeyPressed | None = None
+
+
 class NoKey(ValueError):
     """This INFO tells of nothing that we know: 415 for its type, 400 for its body."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
+
+
+def answer_to_info(request: Request) -> InfoAnswer:
+    """An INFO of a call: a key, or, empty, the question whether we are there. No package of RFC 6086 is done here."""
+    if "info-package" in request.headers:
+        return InfoAnswer(469, (("Recv-Info", ""),))
+    if not request.body:
+        return InfoAnswer(200)
+    try:
+        return InfoAnswer(200, (), key_of_info(request))
+    except NoKey as error:
+        return InfoAnswer(error.status, (("Accept", KEY_TYPES),) if error.status == 415 else ())
 
 
 def key_of_info(request: Request) -> KeyPressed | None:

@@ -18,7 +18,7 @@ from sipserver.useragent.addressing import contact_scheme, reason_header
 from sipserver.useragent.agent import Agent, Extra
 from sipserver.useragent.exchange import Errand, Exchange
 from sipserver.useragent.identity import ABLE
-from sipserver.useragent.keys import KEY_TYPES, NoKey, key_of_info
+from sipserver.useragent.keys import answer_to_info
 from sipserver.useragent.owned import weakly
 from sipserver.useragent.refers import Refers
 from sipserver.useragent.reoffer import Reoffers
@@ -204,22 +204,10 @@ class AgentLeg:
             self.decline(504)
 
     def _info(self, transaction: ServerTransaction) -> None:
-        """Keys (see `keys`), or an empty INFO, which asks whether we are there. No package of RFC 6086 is done here."""
-        request = transaction.request
-        if "info-package" in request.headers:
-            self.respond(transaction, 469, (("Recv-Info", ""),))
-            return
-        if not request.body:
-            self.respond(transaction, 200)
-            return
-        try:
-            pressed = key_of_info(request)
-        except NoKey as error:
-            self.respond(transaction, error.status, (("Accept", KEY_TYPES),) if error.status == 415 else ())
-            return
-        self.respond(transaction, 200)
-        if pressed is not None:
-            self._agent.happened(self, pressed)
+        answer = answer_to_info(transaction.request)
+        self.respond(transaction, answer.status, answer.headers)
+        if answer.pressed is not None:
+            self._agent.happened(self, answer.pressed)
 
     def _busy(self) -> int | None:
         """Why an offer cannot be taken now: 491 while one of ours is open, 500 while one of the peer's is (section 14.2)."""
