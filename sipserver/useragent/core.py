@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sipserver.dialog import DialogId, server_dialog_id
 from sipserver.legs import Guard, Invitation, LadderTap, LegEvent, Source
 from sipserver.locate import Record, Target
 from sipserver.message import MessageError, Request, Response, SipUri, mark_source, parse, response_to
-from sipserver.message.check import Capabilities, Refusal, discard, refuse
+from sipserver.message.check import Capabilities, discard, refuse
 from sipserver.protocols import Trunk
 from sipserver.replaces import replaced_dialog
 from sipserver.transaction import Intervals, Outgoing, TimerQueue, TransactionLayer
@@ -24,6 +23,8 @@ from sipserver.useragent.addresses import Facing
 from sipserver.useragent.addressing import contact_scheme, user_part
 from sipserver.useragent.agent import Extra
 from sipserver.useragent.client_leg import ClientLeg
+from sipserver.useragent.door import Door
+from sipserver.useragent.events import Event, Happened, Invited, Over
 from sipserver.useragent.exchange import Errand, Exchange, Outcome
 from sipserver.useragent.finder import Finder, Found, Question
 from sipserver.useragent.identity import ABLE, ACCEPT, TOLERATED, TRANSFERABLE, Identity, Limits
@@ -33,31 +34,6 @@ from sipserver.useragent.refers import unasked
 from sipserver.useragent.reply_way import reply_target
 from sipserver.useragent.server_leg import ServerLeg
 from sipserver.useragent.wallet import Wallet
-
-
-@dataclass(frozen=True, slots=True)
-class Invited:
-    """A new inbound leg; it gets a 100 unless its owner answers it soon."""
-
-    leg: ServerLeg
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """An event of a leg."""
-
-    leg: AgentLeg
-    event: LegEvent
-
-
-@dataclass(frozen=True, slots=True)
-class Over:
-    """A leg will have no more events."""
-
-    leg: AgentLeg
-
-
-Event = Question | Invited | Happened | Over
 
 
 class UserAgent:
@@ -81,10 +57,10 @@ class UserAgent:
         self.draining = False
         self.counters: Counter[str] = Counter()
         self.legs: set[AgentLeg] = set()
-        self._guard = guard
         self._is_full = is_full
         self._tap = tap
         self._limits = limits or Limits()
+        self._door = Door(identity, guard, self.counters, self._limits.retry_after, self._transmit)
         self._takes_refer = takes_refer
         self._trunk_of = trunk_of
         self._wallet = Wallet()
@@ -119,16 +95,7 @@ class UserAgent:
         request = error.request
         if request is None or error.status == 0 or request.method == "ACK" or "via" not in request.headers:
             return
-        try:
-            status = self._guard.admit(request, source)
-        except MessageError:
-            return
-        with suppress(MessageError):
-            mark_source(request, source.host, source.port)
-        if status is None:
-            self._answer(request, source, error.status)
-        else:
-            self._turn_away(request, source, status)
+        self._door.malformed(request, source, error.status)
 
     def resolved(self, question: Question, addresses: Sequence[Record], now: float) -> None:
         """What the DNS knows; an empty sequence where there is nothing of that kind."""
@@ -260,8 +227,8 @@ class UserAgent:
         try:
             if request.to.tag is not None or self.transactions.merged(request):
                 return False
-            if self._admitted(request, source):
-                self._overloaded(request, source)
+            if self._door.admits(request, source):
+                self._door.overloaded(request, source)
         except MessageError:
             return False  # It is malformed, which is found, and answered, below.
         return True
@@ -281,8 +248,8 @@ class UserAgent:
         """Section 9.2: 200 to the CANCEL, whatever becomes of the INVITE; 481 when there is none."""
         cancelled = self.transactions.cancelled_by(cancel)
         if cancelled is None:
-            if self._admitted(cancel, source):
-                self._answer(cancel, source, 481)
+            if self._door.admits(cancel, source):
+                self._door.answer(cancel, source, 481)
             return
         self._show("<", cancel)
         transaction = self.transactions.serve(cancel, reply_target(cancel, source), ladder=True)
@@ -294,15 +261,15 @@ class UserAgent:
     def _receive_new(self, request: Request, source: Source, refusal: tuple[int, Extra] | None) -> None:
         leg = self._dialogs.get(server_dialog_id(request)) if request.to.tag else None
         # Who knows a dialog's two tags takes part in it, wherever the request comes from: a proxy need not stay in the way.
-        if leg is None and not self._admitted(request, source):
+        if leg is None and not self._door.admits(request, source):
             return
         if leg is not None:
             self._show("<", request)
         if refusal is not None:
-            self._answer(request, source, refusal[0], refusal[1], ladder=leg is not None)
+            self._door.answer(request, source, refusal[0], refusal[1], ladder=leg is not None)
         elif len(self.transactions) >= self._limits.transactions * (1 if leg is None else 2):
             # Calls that are here keep room of their own: without their BYEs they would never end.
-            self._overloaded(request, source)
+            self._door.overloaded(request, source)
         elif leg is not None:
             self._in_dialog(leg, request, source)
         else:
@@ -314,26 +281,26 @@ class UserAgent:
 
     def _out_of_dialog(self, request: Request, source: Source) -> None:
         if request.to.tag:
-            self._answer(request, source, 481)
+            self._door.answer(request, source, 481)
         elif self.transactions.merged(request):
-            self._answer(request, source, 482)
+            self._door.answer(request, source, 482)
         elif request.method == "INVITE":
             self._invited(request, source)
         elif request.method == "OPTIONS":
             self._asked_for_options(request, source)
         elif request.method == "NOTIFY":
-            self._answer(request, source, *unasked(request))
+            self._door.answer(request, source, *unasked(request))
         elif request.method == "REFER":
-            self._answer(request, source, 403)  # Only who is on a call may have it transferred.
+            self._door.answer(request, source, 403)  # Only who is on a call may have it transferred.
         else:
             # BYE, UPDATE and INFO live in dialogs only.
-            self._answer(request, source, 481)
+            self._door.answer(request, source, 481)
 
     def _invited(self, request: Request, source: Source) -> None:
         full = len(self.legs) >= self._limits.legs
         # Who takes over a call that is here brings none.
         if full or (self._has_no_room() and replaced_dialog(request) not in self._dialogs):
-            self._overloaded(request, source)
+            self._door.overloaded(request, source)
             return
         transaction = self.transactions.serve(request, reply_target(request, source), ladder=True)
         self._show("<", request)
@@ -349,38 +316,10 @@ class UserAgent:
 
     def _asked_for_options(self, request: Request, source: Source) -> None:
         if self.draining:
-            self._overloaded(request, source)
+            self._door.overloaded(request, source)
         else:
             facing = self.facing(request, source)
-            self._answer(request, source, 200, self.options_headers(request, facing, self.able(source)))
-
-    def _overloaded(self, request: Request, source: Source) -> None:
-        self.counters["overload"] += 1
-        self._answer(request, source, 503, (("Retry-After", str(self._limits.retry_after)),))
-
-    def _admitted(self, request: Request, source: Source) -> bool:
-        status = self._guard.admit(request, source)
-        if status is None:
-            return True
-        self.counters["guarded"] += 1
-        self._turn_away(request, source, status)
-        return False
-
-    def _turn_away(self, request: Request, source: Source, verdict: int | Refusal) -> None:
-        if isinstance(verdict, Refusal):
-            self._answer(request, source, verdict.status, verdict.headers)
-        else:
-            self._answer(request, source, verdict)
-
-    def _answer(
-        self, request: Request, source: Source, status: int, headers: Extra = (), *, ladder: bool = False
-    ) -> None:
-        """An answer that leaves no state behind (section 8.2.7); 0 is none at all."""
-        if status == 0:
-            return
-        extra = (*headers, ("Server", self.identity.user_agent))
-        response = response_to(request, status, to_tag=self.identity.stateless_tag(request), headers=extra)
-        self._transmit(Outgoing(response, bytes(response), reply_target(request, source), None, ladder))
+            self._door.answer(request, source, 200, self.options_headers(request, facing, self.able(source)))
 
     # -- what legs and exchanges need (see their Protocols) ---------------------------------------------------------------
 

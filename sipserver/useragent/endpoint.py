@@ -29,7 +29,8 @@ from sipserver.transport.tcp import TcpCallbacks, TcpLimits, TcpTransport
 from sipserver.transport.tls import TlsTransport
 from sipserver.transport.udp import UdpTransport
 from sipserver.useragent.addresses import Addresses, Facing, Told
-from sipserver.useragent.core import Event, Happened, Invited, Over, UserAgent
+from sipserver.useragent.core import UserAgent
+from sipserver.useragent.events import Event, Happened, Invited, Over
 from sipserver.useragent.exchange import Errand, Outcome
 from sipserver.useragent.face import EndpointLeg
 from sipserver.useragent.finder import Question

@@ -15,7 +15,7 @@ import pytest
 
 from sipserver.legs import Source
 from sipserver.message import Response
-from sipserver.useragent.core import Invited
+from sipserver.useragent.events import Invited
 from tests.sipserver.transcripts import user_agent
 
 SOURCE = Source("udp", "198.51.100.7", 5075)

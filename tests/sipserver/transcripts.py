@@ -43,7 +43,8 @@ from sipserver.replaces import Replaces
 from sipserver.transaction import Intervals
 from sipserver.useragent.addresses import Addresses, Told
 from sipserver.useragent.client_leg import ClientLeg
-from sipserver.useragent.core import Event, Happened, Invited, Over, UserAgent
+from sipserver.useragent.core import UserAgent
+from sipserver.useragent.events import Event, Happened, Invited, Over
 from sipserver.useragent.finder import Question
 from sipserver.useragent.identity import Identity, Limits
 from sipserver.useragent.leg import AgentLeg

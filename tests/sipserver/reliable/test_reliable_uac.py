@@ -9,7 +9,7 @@ import pytest
 from sipserver.legs import Answered, Progress
 from sipserver.message import Request, Response
 from sipserver.protocols import TrunkOptions
-from sipserver.useragent.core import Happened
+from sipserver.useragent.events import Happened
 from tests.sipserver.transcripts import OFFER, TRUNK, Transcript
 
 CALLING = """

@@ -10,7 +10,7 @@ import pytest
 
 from sipserver.legs import Source
 from sipserver.message import Request, Response, StreamFramer, parse
-from sipserver.useragent.core import Invited
+from sipserver.useragent.events import Invited
 from tests.sipserver.torture.rest_of_rfc4475 import MESSAGES, Message
 from tests.sipserver.transcripts import user_agent
 
