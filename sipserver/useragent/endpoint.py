@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import ssl
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -18,16 +16,12 @@ import structlog
 from sipserver import __version__
 from sipserver.legs import Guard, Invitation, LadderTap, Leg, Source
 from sipserver.locate import LocateError, Target, Transport
-from sipserver.message import PING, MessageError, Request, Response
+from sipserver.message import MessageError, Request, Response
 from sipserver.protocols import Trunk
 from sipserver.transaction import Intervals, Outgoing
-from sipserver.transport.bind import bind, bind_tls
-from sipserver.transport.credentials import Credentials, TlsFiles
 from sipserver.transport.own_address import OwnAddress
 from sipserver.transport.resolver import Resolver
-from sipserver.transport.tcp import TcpCallbacks, TcpLimits, TcpTransport
-from sipserver.transport.tls import TlsTransport
-from sipserver.transport.udp import UdpTransport
+from sipserver.transport.tcp import TcpCallbacks, TcpLimits
 from sipserver.useragent.addresses import Addresses, Facing, Told
 from sipserver.useragent.core import UserAgent
 from sipserver.useragent.events import Event, Happened, Invited, Over
@@ -37,6 +31,7 @@ from sipserver.useragent.finder import Question
 from sipserver.useragent.identity import Identity, Limits
 from sipserver.useragent.leg import AgentLeg
 from sipserver.useragent.placing import facing_of, trunk_hop
+from sipserver.useragent.sockets import Sockets, TlsFace, family_of
 from sipserver.useragent.wire import Wire
 
 log = structlog.get_logger(__name__)
@@ -47,16 +42,6 @@ OnFlow = Callable[[Literal["pong", "closed"], Source], None]
 
 _FAREWELL_SECONDS = 2.0
 """How long `stop` waits for the answers to its BYEs, and then for those who look after the legs."""
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFace:
-    """Where TLS is spoken, and as whom. `advertised` is the host in Via and Contact over TLS, if it is another one."""
-
-    host: str
-    port: int
-    files: TlsFiles
-    advertised: str | None = None
 
 
 class SipEndpoint:
@@ -92,10 +77,7 @@ class SipEndpoint:
         resolver: Resolver | None = None,
     ) -> None:
         self.host = host
-        self.port = port
-        self.tls_port: int | None = None
-        self._transports = tuple(transports)
-        self._tls_face = tls
+        self._sockets = Sockets(host, port, transports, tls, tcp_limits)
         told = Told(advertised, None if tls is None else tls.advertised, tuple(local_nets), learn_address)
         self.addresses = Addresses(OwnAddress(host, clock), told)
         """Which address peers are told."""
@@ -108,15 +90,11 @@ class SipEndpoint:
         self._random = random
         self._intervals = intervals
         self._limits = limits
-        self._tcp_limits = tcp_limits
         self._takes_refer = takes_refer
-        self._resolver = resolver or Resolver(_family_of(host), clock)
-        self._credentials: Credentials | None = None
+        self._resolver = resolver or Resolver(family_of(host), clock)
         self._core: UserAgent | None = None
         self._on_invite: OnInvite | None = None
         self._on_flow: OnFlow | None = None
-        self._udp: UdpTransport | None = None
-        self._streams: dict[Transport, TcpTransport] = {}
         self._faces: dict[AgentLeg, EndpointLeg] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -124,6 +102,16 @@ class SipEndpoint:
         self._moving = False
         self._leaving = False
         self._idle = asyncio.Event()
+
+    @property
+    def port(self) -> int:
+        """Where UDP and TCP are spoken: the real port after `start`."""
+        return self._sockets.port
+
+    @property
+    def tls_port(self) -> int | None:
+        """Where TLS is spoken; None before `start` and without TLS."""
+        return self._sockets.tls_port
 
     @property
     def counters(self) -> Counter[str]:
@@ -139,12 +127,7 @@ class SipEndpoint:
 
     async def start(self, on_invite: OnInvite, is_full: Callable[[], bool] = lambda: False) -> None:
         """Bind and listen. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        self._credentials = credentials = None if self._tls_face is None else Credentials(self._tls_face.files)
-        bound = bind(self.host, self.port, self._transports)
-        self.port = bound.port
         self._on_invite = on_invite
-        ports: dict[Transport, int] = dict.fromkeys(self._transports, bound.port)
         callbacks = TcpCallbacks(
             self._received,
             self._malformed,
@@ -154,18 +137,10 @@ class SipEndpoint:
             partial(self._flow, "closed"),
             self._is_in_use,
         )
-        if bound.udp is not None:
-            self._udp = UdpTransport(loop, bound.udp, self._received, self._unreachable)
-        if bound.tcp is not None:
-            self._streams["tcp"] = TcpTransport(loop, bound.tcp, callbacks, self._tcp_limits)
         try:
-            if self._tls_face is not None and credentials is not None:
-                sock, ports["tls"] = bind_tls(self._tls_face.host, self._tls_face.port)
-                self.tls_port = ports["tls"]
-                self._streams["tls"] = TlsTransport(loop, sock, callbacks, credentials, self._tcp_limits)
+            ports = self._sockets.open(callbacks, self._unreachable)
             self._core = self._make_core(ports, is_full)
-            for stream in self._streams.values():
-                await stream.listen()
+            await self._sockets.listen()
         except OSError:
             await self._close()
             raise
@@ -175,7 +150,7 @@ class SipEndpoint:
         return UserAgent(
             identity,
             self._guard,
-            is_full=lambda: self._is_late() or is_full(),
+            is_full=lambda: self._sockets.is_late or is_full(),
             tap=self._tap,
             intervals=self._intervals,
             limits=self._limits,
@@ -242,7 +217,7 @@ class SipEndpoint:
     @property
     def tls_context(self) -> ssl.SSLContext | None:
         """What connections of ours are made with; None where there is no TLS."""
-        return None if self._credentials is None else self._credentials.client()
+        return self._sockets.tls_context
 
     @property
     def identity(self) -> Identity:
@@ -255,21 +230,11 @@ class SipEndpoint:
 
     def ping(self, target: Target) -> bool:
         """Keep a flow open (RFC 5626 section 4.4): CRLFCRLF. False when the connection is not there any more."""
-        if target.reliable:
-            stream = self._streams.get(target.transport)
-            return stream is not None and stream.ping(target)
-        try:
-            if self._udp is not None:
-                self._udp.send(PING, target)
-        except OSError as error:
-            log.info("sip_ping_failed", error=error.strerror)
-        return True
+        return self._sockets.ping(target)
 
     def drop(self, target: Target) -> None:
         """Give a connection up that has died without saying so."""
-        stream = self._streams.get(target.transport)
-        if stream is not None:
-            stream.drop(target)
+        self._sockets.drop(target)
 
     def drain(self) -> None:
         """From now on 503 for new INVITEs and for OPTIONS."""
@@ -290,12 +255,8 @@ class SipEndpoint:
         self._leaving = False
 
     async def _close(self) -> None:
-        if self._udp is not None:
-            self._udp.close()
-        for stream in self._streams.values():
-            await stream.close()
-        self._streams.clear()
-        self._core = self._udp = None
+        await self._sockets.close()
+        self._core = None
 
     async def _farewell(self, core: UserAgent) -> None:
         self._leaving = True
@@ -349,9 +310,6 @@ class SipEndpoint:
         self._agent.handle_timer(self._clock())
         self._move()
 
-    def _is_late(self) -> bool:
-        return self._udp is not None and self._udp.is_late
-
     # -- what goes out ------------------------------------------------------------------------------------------------
 
     @property
@@ -390,10 +348,7 @@ class SipEndpoint:
         if self._wire is not None:
             self._wire.sent(outgoing.data, outgoing.target)
         try:
-            if outgoing.target.transport == "udp" and self._udp is not None:
-                self._udp.send(outgoing.data, outgoing.target)
-            elif outgoing.target.transport in self._streams:
-                self._streams[outgoing.target.transport].send(outgoing)
+            self._sockets.send(outgoing)
         except OSError as error:
             log.info("sip_send_failed", transport=outgoing.target.transport, error=error.strerror)
             core.failed(outgoing, self._clock())
@@ -449,10 +404,3 @@ class SipEndpoint:
         """What the DNS knows; nothing when it is silent."""
         core.resolved(question, await self._resolver.answer(question.lookup), self._clock())
         self._move()
-
-
-def _family_of(host: str) -> socket.AddressFamily:
-    """The addresses that a socket bound to `host` reaches; `::` reaches both kinds."""
-    if host == "::":
-        return socket.AF_UNSPEC
-    return socket.AF_INET6 if ":" in host else socket.AF_INET

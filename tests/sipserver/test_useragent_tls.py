@@ -145,7 +145,7 @@ def test_a_whole_call_runs_over_one_connection_and_says_tls_everywhere(tmp_path:
         assert sources[0] is not None
         assert sources[0].transport == "tls"
         # The Contact is an address that no certificate speaks for, and nothing had to be connected anew.
-        streams = (caller._streams["tls"], callee._streams["tls"])
+        streams = (caller._sockets._streams["tls"], callee._sockets._streams["tls"])
         assert [len(stream._connections) for stream in streams] == [1, 1]
 
     meet(tmp_path, answer, test)
@@ -177,9 +177,9 @@ def test_a_connection_that_is_gone_is_made_again(tmp_path: Path) -> None:
             answer = await caller.options(trunk_to(callee.tls_port), 5)
             assert answer is not None
             assert answer.status == 200
-            for connection in tuple(callee._streams["tls"]._connections.values()):
+            for connection in tuple(callee._sockets._streams["tls"]._connections.values()):
                 connection.close()
-            await until(lambda: not caller._streams["tls"]._connections)
+            await until(lambda: not caller._sockets._streams["tls"]._connections)
 
     meet(tmp_path, nobody, test)
 
@@ -286,7 +286,7 @@ def test_a_call_through_kamailio_from_tls_to_udp_and_back(tmp_path: Path, who: s
             assert all("r2=on" in route for route in wire.first("200").record_routes)
             await until(lambda: wire.messages[-1][1].cseq.method == "BYE" and _kind(wire.messages[-1][1]) == "200")
             # The proxy connects to our Contact for requests of its own; ours all go over the one that we made.
-            assert [flow.server_name for flow in caller._streams["tls"]._connections].count("localhost") == 1
+            assert [flow.server_name for flow in caller._sockets._streams["tls"]._connections].count("localhost") == 1
         finally:
             peer.terminate()
             await peer.wait()
