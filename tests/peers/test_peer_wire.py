@@ -95,7 +95,8 @@ def test_every_message_is_well_formed_sip(switchboard: Switchboard, talked: Capt
     run = switchboard.run
     assert run(talked.capture.fields("_ws.malformed", "frame.number")) == []
     answers = run(talked.capture.fields(f"sip.Status-Code and udp.srcport == {port}", "sip.Status-Code", "sip.CSeq"))
-    assert answers == [["100", "1 INVITE"], ["180", "1 INVITE"], ["200", "1 INVITE"]]
+    # A 100 comes only where nothing else came soon.
+    assert [one for one in answers if one[0] != "100"] == [["180", "1 INVITE"], ["200", "1 INVITE"]]
     session = run(talked.capture.fields(f"sdp and udp.srcport == {port}", "sdp.media", "sdp.version"))
     assert [row[1] for row in session] == ["0"]
 
