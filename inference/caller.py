@@ -45,8 +45,10 @@ class Caller:
     def guessed(self, hypothesis: Hypothesis) -> None:
         """The recogniser has words for the turn that is under way."""
         self.partial = hypothesis.text
-        self._ledger.show("partial", {"text": hypothesis.text})
-        self.turns.heard(hypothesis, self._media.position())
+        now = self._media.position()
+        if not self._ledger.is_off(self._began, now):
+            self._ledger.show("partial", {"text": hypothesis.text})
+        self.turns.heard(hypothesis, now)
 
     def finish(self, turn: TurnOver) -> bool:
         """The turn is over: its words will be reported. False when the recogniser has failed already."""

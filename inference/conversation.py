@@ -70,7 +70,7 @@ class Conversation:
         self._media = call.media
         self._engines = engines
         self._clock = clock
-        self._ledger = Ledger(log, call.id, clock)
+        self._ledger = Ledger(log, call.id, clock, call.off_record)
         self._inbox = Inbox(call.media)
         self._texts = Texts(call_variables(call, clock()))
         self._outcome = Outcome()

@@ -74,6 +74,10 @@ class Dialogue(Protocol):
     """`answer` may be asked for turns that are not certain yet: it changes nothing by itself."""
 
     @property
+    def off_record(self) -> bool:
+        """Whether what is said now is neither to be recorded nor to be written down."""
+
+    @property
     def captured(self) -> Mapping[str, Any]:
         """What was learnt so far: JSON values by name."""
 

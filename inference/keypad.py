@@ -29,6 +29,8 @@ class Keypad:
     """The keys of one call."""
 
     def __init__(self) -> None:
+        self.began = 0
+        """The position of the first key of the number that was taken last, or has begun."""
         self._keys = ""
         self._last = 0
 
@@ -42,6 +44,7 @@ class Keypad:
         elif key == "#":
             return self._take()
         elif key.isdigit():
+            self.began = self.began if self._keys else at
             self._keys += key
             self._last = at
             if len(self._keys) >= (wanted.length or _LONGEST):

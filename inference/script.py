@@ -1,7 +1,7 @@
 """The script of an agent without a language model (CONTRACT, "script"): its shape, read from JSON, with every mistake named.
 
     {"start": step, "steps": {name: step …}, "anywhere": [answer …]}
-    step   = {"say", "listen": [answer …], "else": {"say", "times", "go"}}  |  {"say", "end": true}
+    step   = {"say", "listen": [answer …], "else": {"say", "times", "go"}, "record": false}  |  {"say", "end": true}
            | {"say", "transfer": label, "briefing", "failed": step}
     answer = {"hear": [phrase …], "set": {…}, "go": step}
            | {"dtmf": "1", "set": {…}, "go": step}
@@ -13,6 +13,9 @@ also wait for single keys that are digits, nor for `*` or `#`: they would mean t
 
 `transfer` names one of the agent's transfer targets by its label. When the transfer comes to nothing the script goes on with
 `failed`, and `{{transfer_failed}}` says why (`busy`, `no_answer` …); without `failed` the call ends politely.
+
+`record: false` puts the call off the record while the step is asked and answered: the recording has silence there, the transcript
+says that something was said and not what, and what is captured serves the call but is not kept.
 
 Without `else`, a step that did not understand says so and repeats its question. After `times` such answers (2 unless it says
 otherwise) it goes to `go`; without one the call ends politely.
@@ -35,7 +38,7 @@ _MAX_STEPS = 200
 _MAX_ANSWERS = 50
 _MAX_PHRASES = 100
 _MAX_SAY = 2000
-_STEP_KEYS = ("say", "listen", "else", "end", "transfer", "briefing", "failed")
+_STEP_KEYS = ("say", "listen", "else", "end", "transfer", "briefing", "failed", "record")
 _COLLECT = re.compile(r"<\s*digits\s*:\s*([A-Za-z_][A-Za-z0-9_]*)\s*>")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -80,6 +83,7 @@ class Step:
     transfer: str | None = None
     briefing: str = ""
     failed: str | None = None
+    record: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +183,16 @@ class _Reader:
             transfer=self._transfer(step, where),
             briefing=self._text(step, "briefing", where),
             failed=self._text(step, "failed", where) or None,
+            record=self._record(step, where),
         )
+
+    def _record(self, step: Mapping[str, Any], where: str) -> bool:
+        record = step.get("record", True)
+        if not isinstance(record, bool):
+            self._wrong(f"{where}.record", "must be true or false")
+        elif not record and not step.get("listen"):
+            self._wrong(f"{where}.record", "goes with `listen`: off the record is what is said until it was answered")
+        return record is not False
 
     def _transfer(self, step: Mapping[str, Any], where: str) -> str | None:
         label = self._text(step, "transfer", where) or None

@@ -16,6 +16,7 @@ from inference.floor import Floor
 from inference.handover import HandingOver
 from inference.happenings import Inbox, Tasks
 from inference.keypad import Keypad
+from inference.learning import Learning
 from inference.ledger import Ledger, Part
 from inference.listener import Listener
 from inference.llm.base import LlmUnavailable
@@ -83,6 +84,9 @@ class Talk:
         self._trouble: tuple[Part, str] | None = None
         self._parting = False
         self._last_tone = False
+        self._learning = Learning(self.outcome.captured)
+        self._off_record = call.off_record
+        self._discreet = False
 
     def due(self) -> int:
         """The position at which the loop has something to decide, if nothing happens before."""
@@ -242,10 +246,11 @@ class Talk:
     async def _turn(self, heard: Heard, turn: TurnOver) -> None:
         """A turn of the caller's is certain: answer it first, then write it down."""
         terms = Terms(answers_turn=True, turn_ended=turn.ended)
+        off = self._ledger.is_off(turn.began, turn.ended)
         self._answer(heard, terms)
         text = heard.text if heard.understood else NOT_UNDERSTOOD
         await self._ledger.utterance(Utterance("user", text, turn.began // _MS, max(turn.began, turn.ended) // _MS))
-        await self._learn()
+        await self._learn(off=off)
 
     def _answer(self, heard: Heard, terms: Terms) -> None:
         self.silence.answered()
@@ -262,7 +267,8 @@ class Talk:
 
     async def key(self, digit: str, at: int) -> None:
         """A key interrupts like words do, when it means anything."""
-        self._ledger.show("digit", {"digit": digit, "atMs": at // _MS})
+        shown = "*" if self._ledger.is_off(at, at) else digit
+        self._ledger.show("digit", {"digit": shown, "atMs": at // _MS})
         reply = self.floor.reply
         if self._parting or self.handing.away or (reply is not None and not reply.may_be_interrupted()):
             return
@@ -280,16 +286,24 @@ class Talk:
     async def keyed(self, keys: str, at: int, *, collected: bool) -> None:
         """Keys answer the turn. What was said meanwhile does not count; collected keys are not written down."""
         self.caller.drop()
+        began = self.keypad.began if collected else at
+        off = self._ledger.is_off(began, at)
         self._answer(Heard(keys, keyed=True), Terms(answers_turn=True))
         text = f"[keys {'*' * len(keys)}]" if collected else f"[key {keys}]"
-        await self._ledger.utterance(Utterance("user", text, at // _MS, at // _MS))
-        await self._learn()
+        await self._ledger.utterance(Utterance("user", text, began // _MS, at // _MS))
+        await self._learn(off=off)
 
-    async def _learn(self) -> None:
-        """Keep what the dialogue has captured, so that it survives a crash."""
-        if dict(self.leader.captured) != self.outcome.captured:
-            self.outcome.captured = dict(self.leader.captured)
+    async def _learn(self, *, off: bool = False) -> None:
+        """Keep what the dialogue has captured, so that it survives a crash; not what was told off the record."""
+        if self._learning.learn(self.leader.captured, off=off):
             await self._ledger.captured(self.outcome.captured)
+
+    def _be_discreet(self) -> None:
+        """The dialogue wants to be off the record, or on it again. Whoever is asked looks at the time before anything else happens."""
+        if self._discreet != self.leader.off_record:
+            self._discreet = self.leader.off_record
+            switch = self._off_record.pause if self._discreet else self._off_record.resume
+            self._tasks.start(switch("script"))
 
     def speculate(self) -> None:
         """The caller may have finished: prepare an answer. The greeting needs no preparation."""
@@ -300,6 +314,7 @@ class Talk:
 
     def _say(self, answer: Answer, terms: Terms | None = None) -> None:
         self.silence.broken()
+        self._be_discreet()
         self.floor.say(self.floor.prepare(answer), terms or Terms(), held=self.turns.speaking())
 
     def sounds(self, event: MarkPlayed) -> None:
@@ -361,7 +376,7 @@ class Talk:
         self.silence.broken()
         self.floor.away, self._first_at, self._opened = True, None, True
         self.floor.protect()
-        if message := self.handing.begin(order, self.leader.captured):
+        if message := self.handing.begin(order, self.outcome.captured):
             self._say(Said(self._texts.render(message)), Terms(interruptible=False, then=self.handing.quiet))
 
     async def transfer_over(self, outcome: TransferOutcome) -> None:

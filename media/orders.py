@@ -143,7 +143,7 @@ class Orders:
         return None
 
     def _record(self, command: Command, tick: int) -> int:
-        self._calls.recording[command.row] = self._calls.taped[command.row] and bool(command.on)
+        self._calls.record(command.row, self._calls.position(command.row, tick), on=bool(command.on))
         return 0
 
     def _bridge(self, command: Command, tick: int) -> int:

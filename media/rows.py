@@ -15,6 +15,8 @@ Longs = NDArray[np.int64]
 Rows = NDArray[np.intp]
 
 NEVER = -1
+FAR = 1 << 62
+"""A position that no call reaches."""
 _HIGHEST_PORT = 65535
 _HEARING = (Direction.SENDRECV, Direction.RECVONLY)
 _STATIC = {0: Codec.PCMU, 8: Codec.PCMA, 9: Codec.G722}
@@ -47,6 +49,8 @@ class CallRows:
         """The call has a recording."""
         self.recording = np.zeros(rows, np.bool_)
         """The recording takes what is heard and said; off, it gets silence."""
+        self.heard_from = np.zeros(rows, np.int64)
+        """The position from which on it takes what is heard: what was said while it was off may come when it is on again."""
         self.last_heard = np.zeros(rows, np.int64)
         """The tick at which the last packet came, or from which on packets are to come."""
         self.timed_out = np.zeros(rows, np.bool_)
@@ -61,10 +65,16 @@ class CallRows:
     def open_row(self, row: int, generation: int, taped: bool) -> None:
         """OPEN: the row is a call's, which neither sends nor hears yet."""
         self.generation[row] = generation
-        self.taped[row] = self.recording[row] = taped
+        self.taped[row] = taped
+        self.record(row, 0, on=taped)
         self.origin[row] = NEVER
         self.timed_out[row] = False
         self.open[row] = True
+
+    def record(self, row: int, at: int, *, on: bool) -> None:
+        """RECORDING, at this position; a call that has no recording gets none."""
+        self.recording[row] = on = on and bool(self.taped[row])
+        self.heard_from[row] = at if on else FAR
 
     def connect(self, row: int, tick: int, fmt: RtpFormat, direction: Direction) -> None:
         """CONNECT: the first one starts the time line, a later one changes format and direction."""

@@ -31,7 +31,7 @@ class Tape:
 
     def heard(self, rows: Rows, at: Longs, pcm: Pcm) -> None:
         """Frames of the caller. rows: (k,), distinct; at: (k,), positions; pcm: int16, (k, 160)."""
-        lines = np.flatnonzero(self._calls.recording[rows])
+        lines = np.flatnonzero(at >= self._calls.heard_from[rows])
         if lines.size < len(rows):
             rows, at, pcm = rows[lines], at[lines], pcm[lines]
         if not lines.size:

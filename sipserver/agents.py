@@ -84,6 +84,7 @@ class Agents:
         """Converse, hand over, converse. Returns why the call ends."""
         while True:
             end = await self._converse(media)
+            await self._caller.session().off_record.resume("script")
             transfers = self._transfers
             if end.reason is EndedReason.ERROR and self._stand_in is not None:
                 self._goes_on(self._stand_in)
@@ -131,6 +132,7 @@ class Agents:
             agent_number=party.agent_number,
             variables=self._variables(),
             media=media,
+            off_record=self._caller.session().off_record,
             not_ready=self._not_ready,
             may_fail=self._stand_in is not None,
             transfer=None if self._transfers is None else partial(self._transfers.take, self.agent),

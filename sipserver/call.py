@@ -161,6 +161,14 @@ class Call:
         """Speak with each other again after `hold`. Whether the peer agreed."""
         return await self.hold(Direction.SENDRECV)
 
+    async def record(self, *, on: bool) -> bool:
+        """Put the call off the record, or on it again. False while it is not answered, and when it is over."""
+        if self._session is None or self.answered_at is None or self.is_over:
+            return False
+        switch = self._session.off_record
+        await (switch.resume("operator") if on else switch.pause("operator"))
+        return True
+
     async def run(self, establish: Establish) -> None:
         """See the call through; when this returns, its row is final. Raises nothing but CancelledError, and that only then."""
         party = self.party
@@ -196,6 +204,7 @@ class Call:
         except MediaUnavailable as error:
             self._problem("media", f"No media could be opened: {error}")
             raise NotEstablished(Outcome(EndedReason.AT_CAPACITY)) from None
+        self._session.off_record.tell = partial(self._services.log.publish, self.id)
         return self._session
 
     def follow(self, leg: Leg) -> None:

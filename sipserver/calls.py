@@ -91,6 +91,11 @@ class Calls:
         call = self._live.get(call_id)
         return call is not None and call.agents.hand_over(order)
 
+    async def record(self, call_id: str, *, on: bool) -> bool:
+        """Put an answered call off the record, or on it again. False if it is not here, not answered, or over."""
+        call = self._live.get(call_id)
+        return call is not None and await call.record(on=on)
+
     def capacity(self) -> int:
         """How many more calls this node would take now."""
         return self._capacity.left()

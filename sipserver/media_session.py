@@ -10,6 +10,7 @@ from media.frames import CallMedia, Direction, MediaPlane, RtpFormat
 from sipserver.codecs import codecs_named
 from sipserver.offer import OfferAnswer
 from sipserver.protocols import TrunkOptions
+from sipserver.recording_switch import RecordingSwitch
 from sipserver.sdes import Sdes
 from sipserver.watched import WatchedMedia
 
@@ -57,6 +58,11 @@ class MediaSession:
     def media(self) -> CallMedia:
         """The media as a conversation sees them."""
         return cast(CallMedia, self.watched)
+
+    @property
+    def off_record(self) -> RecordingSwitch:
+        """What puts the call off the record."""
+        return self.watched.switch
 
     @property
     def is_agreed(self) -> bool:

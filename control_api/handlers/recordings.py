@@ -10,8 +10,10 @@ from starlette.responses import FileResponse, Response
 
 from control_api.context import Context
 from control_api.encoding import FORMATS, RecordingUnreadable, encoded
-from control_api.errors import ApiError, not_found
+from control_api.errors import ApiError, conflict, not_found
+from control_api.handlers.calls import find_call, get_call
 from control_api.models.base import Query
+from control_api.models.call import Call
 from control_api.store import calls
 from control_api.store.calls import FINAL
 
@@ -41,3 +43,20 @@ async def get_call_recording(context: Context, query: RecordingQuery, call_id: s
     return FileResponse(
         path, media_type=FORMATS[query.format].media_type, filename=path.name, content_disposition_type="inline"
     )
+
+
+async def pause_call_recording(context: Context, call_id: str) -> Call:
+    """Off the record from now on: when this is answered, the recording gets silence. A call that is off the record stays so."""
+    return await _record(context, call_id, on=False)
+
+
+async def resume_call_recording(context: Context, call_id: str) -> Call:
+    """On the record again; a step of the script that wants it off still has it off."""
+    return await _record(context, call_id, on=True)
+
+
+async def _record(context: Context, call_id: str, *, on: bool) -> Call:
+    row = await context.services.store.read(lambda connection: find_call(connection, context, call_id))
+    if not await context.services.dialler.record(row.id, on=on):
+        raise conflict("Only a call that is answered and not over can be put off the record, or on it again.")
+    return await get_call(context, row.id)

@@ -55,6 +55,7 @@ class ModelDialogue:
         missing: Callable[[str], None],
     ) -> None:
         self.captured: Mapping[str, Any] = {}
+        self.off_record = False
         self.memory: list[Message] = []
         self.tools = tools_of(agent)
         self.polite = courtesies(agent.language)

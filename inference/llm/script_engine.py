@@ -53,6 +53,11 @@ class ScriptDialogue:
         self._language = language
         self._hints: dict[tuple[str, bool], SttHints] = {}
 
+    @property
+    def off_record(self) -> bool:
+        """Whether the step says so."""
+        return self._opened and not self._step.record
+
     def hints(self) -> SttHints:
         """The sentences of the step, as grammars and as plain texts."""
         key = (self._step.name, self._doubtful is not None)

@@ -1,4 +1,4 @@
-"""`antiphon call` and `antiphon calls …`: place, list, show, watch, transfer and end calls of a running server."""
+"""`antiphon call` and `antiphon calls …`: place, list, show, watch, transfer, pause and end calls of a running server."""
 
 from __future__ import annotations
 
@@ -128,6 +128,20 @@ def transfer(
     fields = {"number": to, "label": label, "targetAgentId": agent, "mode": mode, "briefing": briefing}
     with connect(api, key) as client:
         client.post(_path(call_id, "/transfer"), {name: value for name, value in fields.items() if value is not None})
+
+
+@app.command()
+def pause(call_id: CallId, key: Key, api: Api = DEFAULT_API) -> None:
+    """Put a call off the record: silence in the recording, nothing written down of what is said or pressed."""
+    with connect(api, key) as client:
+        client.post(_path(call_id, "/recording/pause"))
+
+
+@app.command()
+def resume(call_id: CallId, key: Key, api: Api = DEFAULT_API) -> None:
+    """Put a call on the record again."""
+    with connect(api, key) as client:
+        client.post(_path(call_id, "/recording/resume"))
 
 
 def _path(call_id: str, below: str = "") -> str:

@@ -81,6 +81,10 @@ def _turn(data: Data) -> str:
     return f"turn     answered after {data['latencyMs']} ms"
 
 
+def _recording(data: Data) -> str:
+    return f"record   {'goes on' if data['on'] else 'is off'}"
+
+
 def _transfer(data: Data) -> str:
     reason = f", {data['failureReason']}" if data.get("failureReason") else ""
     return f"transfer to {data['label']}: {data['transferStatus']}{reason}"
@@ -104,6 +108,7 @@ _TELLERS: Mapping[str, Callable[[Data], str]] = {
     "digit": _digit,
     "barge_in": _barge_in,
     "turn": _turn,
+    "recording": _recording,
     "transfer": _transfer,
     "problem": _problem,
     "quality": _quality,

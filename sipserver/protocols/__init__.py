@@ -25,6 +25,7 @@ from sipserver.protocols.call_log import CallEnd, CallLog, InboundCall
 from sipserver.protocols.calls import CallDirection, CallStatus, EndedReason, LiveEvent, Problem, Utterance, Variables
 from sipserver.protocols.conversations import Conversation, ConversationEnd, Conversations, LiveCall
 from sipserver.protocols.dialling import Dialler, DialOrder
+from sipserver.protocols.off_record import OffRecord, OffRecordBy
 from sipserver.protocols.routes import AgentDirectory, Fallback, FallbackReason, OpeningHours, Route
 from sipserver.protocols.transfers import (
     Colleague,
@@ -72,6 +73,8 @@ __all__ = [
     "InboundCall",
     "LiveCall",
     "LiveEvent",
+    "OffRecord",
+    "OffRecordBy",
     "OpeningHours",
     "Problem",
     "RecordingSettings",

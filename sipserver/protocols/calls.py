@@ -77,7 +77,8 @@ class LiveEvent:
 
     kind: `status`, `sip` (a message of the ladder: direction, summary), `speech` (who: user or agent, on: bool),
     `partial` (text), `utterance` (role, text, interrupted), `digit`, `barge_in`, `turn` (latencyMs), `latency`,
-    `transfer` (transferType, transferStatus, label, failureReason), `problem`, `quality` (as the call's own, at its end).
+    `recording` (on: false while the call is off the record), `transfer` (transferType, transferStatus, label, failureReason),
+    `problem`, `quality` (as the call's own, at its end).
     """
 
     kind: str

@@ -8,6 +8,7 @@ from typing import Protocol
 from media.frames import CallMedia
 from sipserver.protocols.agents import Agent
 from sipserver.protocols.calls import CallDirection, EndedReason, Variables
+from sipserver.protocols.off_record import OffRecord
 from sipserver.protocols.transfers import Transfer, TransferOrder
 
 
@@ -36,6 +37,7 @@ class LiveCall:
     agent_number: str
     variables: Variables
     media: CallMedia
+    off_record: OffRecord
     not_ready: tuple[str, ...] = ()
     transfer: Transfer | None = None
     may_fail: bool = False

@@ -38,6 +38,9 @@ class Dialler(Protocol):
     async def transfer(self, call_id: str, order: TransferOrder) -> bool:
         """Have a live call handed over. False if it is not here, not answered, or not with an agent that can do it now."""
 
+    async def record(self, call_id: str, *, on: bool) -> bool:
+        """Put an answered call off the record, or on it again. False if it is not here, not answered, or over."""
+
     def capacity(self) -> int:
         """How many more calls this node would take now; 0 when draining or full."""
 

@@ -70,6 +70,7 @@ class Phone:
     live: set[str] = field(default_factory=set)
     hung_up: list[str] = field(default_factory=list)
     transferred: list[tuple[str, TransferOrder]] = field(default_factory=list)
+    recorded: list[tuple[str, bool]] = field(default_factory=list)
     free: int = 10
     trunk_waits: list[float] = field(default_factory=list)
 
@@ -83,6 +84,11 @@ class Phone:
     async def transfer(self, call_id: str, order: TransferOrder) -> bool:
         if call_id in self.live:
             self.transferred.append((call_id, order))
+        return call_id in self.live
+
+    async def record(self, call_id: str, *, on: bool) -> bool:
+        if call_id in self.live:
+            self.recorded.append((call_id, on))
         return call_id in self.live
 
     def capacity(self) -> int:

@@ -45,6 +45,7 @@ def test_built_in_variables_are_in_the_agents_zone_and_can_be_overridden() -> No
         agent_number="+2",
         variables={"current_time": "noon", "day": "Monday"},
         media=None,  # type: ignore[arg-type]
+        off_record=None,  # type: ignore[arg-type]
     )
     assert call_variables(call, datetime(2026, 11, 22, 20, 30, tzinfo=UTC)) == {
         "call_id": "c",

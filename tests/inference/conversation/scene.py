@@ -61,6 +61,7 @@ from sipserver.protocols import (
     Utterance,
     Variables,
 )
+from sipserver.recording_switch import RecordingSwitch
 from tests import virtual_time
 
 WORD = 0.3
@@ -137,6 +138,8 @@ class Scene:
     transfers: Sequence[Transfers] = ()
     ordered: Sequence[tuple[float, TransferOrder]] = ()
     may_fail: bool = False
+    off_record: Sequence[tuple[float, bool]] = ()
+    """When an operator puts the call off the record (True), and on it again."""
 
 
 @dataclass
@@ -600,6 +603,12 @@ async def _give_orders(
         taken.append(conversation.hand_over(order))
 
 
+async def _switch(switch: RecordingSwitch, orders: Sequence[tuple[float, bool]]) -> None:
+    for at, off in orders:
+        await asyncio.sleep(at - virtual_time.now())
+        await (switch.pause("operator") if off else switch.resume("operator"))
+
+
 def play(scene: Scene) -> Played:
     """Run the call of a scene to its end."""
     return virtual_time.run(_play(scene))
@@ -608,7 +617,8 @@ def play(scene: Scene) -> Played:
 async def _play(scene: Scene) -> Played:
     media = FakeMedia(scene.caller)
     log, llm, tts, stt = FakeLog(), FakeLlm(scene.answers), FakeTts(scene), FakeStt(scene, media)
-    desk = FakeDesk(scene.transfers)
+    desk, switch = FakeDesk(scene.transfers), RecordingSwitch(media)  # type: ignore[arg-type]
+    switch.tell = lambda event: log.publish("call-1", event)
     engines = Engines(stt=stt, tts=tts, llm=llm if scene.answers else None)
     call = LiveCall(
         id="call-1",
@@ -618,6 +628,7 @@ async def _play(scene: Scene) -> Played:
         agent_number="+12025550100",
         variables=scene.variables,
         media=media,
+        off_record=switch,
         not_ready=scene.not_ready,
         transfer=desk.transfer,
         may_fail=scene.may_fail,
@@ -626,6 +637,7 @@ async def _play(scene: Scene) -> Played:
     tick = asyncio.create_task(media.run())
     talk = asyncio.create_task(conversation.run(call))
     orders = asyncio.create_task(_give_orders(conversation, scene.ordered, desk.taken))
+    operator = asyncio.create_task(_switch(switch, scene.off_record))
     hung_up = False
     try:
         await asyncio.wait_for(talk, scene.hang_up_at if scene.hang_up_at is not None else 1000)
@@ -634,7 +646,8 @@ async def _play(scene: Scene) -> Played:
     ended_at = virtual_time.now()
     tick.cancel()
     orders.cancel()
-    await asyncio.wait([tick, orders])
+    operator.cancel()
+    await asyncio.wait([tick, orders, operator])
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
     return Played(conversation.result(), media, log, llm, tts, stt, hung_up, ended_at, desk)
 

@@ -88,6 +88,32 @@ def test_switched_off_it_gets_silence_and_its_time_line_stays_true(tmp_path: Pat
     assert (caller[103 * 160 : 145 * 160] == as_heard(800)).mean() > 0.9
 
 
+def test_what_was_said_while_it_was_off_and_comes_late_is_not_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+
+    async def test(line: Line) -> None:
+        for number in range(20):
+            line.deliver(line.packet(0, number))
+            await line.tick()
+        await line.plane.during(line.call.set_recording(False))
+        await line.tick(5)
+        await line.plane.during(line.call.set_recording(True))
+        # Said while it was off, these come only now.
+        for number in range(20, 27):
+            line.deliver(line.packet(800, number))
+        for number in range(27, 60):
+            line.deliver(line.packet(800, number))
+            await line.tick()
+        await line.tick(60)
+        await line.plane.during(line.call.close())
+
+    on_a_line(test, recording=path)
+    caller, _ = read(path)
+    on_again = 26 * 160
+    assert not (np.abs(caller[:on_again]) > 100).any()
+    assert (caller[on_again + 8 * 160 : 59 * 160] == as_heard(800)).all()
+
+
 def test_ticks_that_were_never_run_are_silence(tmp_path: Path) -> None:
     path = tmp_path / "call.wav"
 

@@ -252,6 +252,7 @@ class FakeMedia:
         self.bridged: list[tuple[float, int]] = []
         """(seconds, port of the other side)"""
         self.cannot_bridge = False
+        self.recorded: list[tuple[float, bool]] = []
         self.heard: list[Pcm] = []
         self.closed_at: float | None = None
         self.close_takes = 0.0
@@ -312,6 +313,9 @@ class FakeMedia:
         if self.cannot_bridge:
             raise MediaUnavailable("The two calls are not in the same media process.")
         self.bridged.append((virtual_time.now(), other.port))
+
+    async def set_recording(self, on: bool) -> None:
+        self.recorded.append((virtual_time.now(), on))
 
     def position(self) -> int:
         """8 samples to the millisecond."""

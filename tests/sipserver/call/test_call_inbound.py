@@ -215,6 +215,32 @@ def test_an_agent_that_is_not_recorded_has_no_recording() -> None:
     run(scene())
 
 
+def test_a_call_is_put_off_the_record_from_its_answer_to_its_end() -> None:
+    async def scene() -> None:
+        stage = Stage(manners=Manners(2.0))
+        stage.conversations.talk = goodbye_after_ten
+        leg = stage.ring()
+        await until(1)
+        assert not await stage.calls.record("call-1", on=False)
+        assert not await stage.calls.record("call-9", on=False)
+        await until(3)
+        leg.tell(Answered())
+        await until(4)
+        assert await stage.calls.record("call-1", on=False)
+        await until(5)
+        [call] = stage.conversations.calls
+        assert call.off_record.covers(call.media.position(), call.media.position())
+        assert await stage.calls.record("call-1", on=True)
+        await call.media.set_recording(False)
+        await stage.done()
+        assert stage.media.recorded == [(4, False), (5, True), (5, False)]
+        assert not await stage.calls.record("call-1", on=True)
+        told = [event.data["on"] for _, event in stage.log.published if event.kind == "recording"]
+        assert told == [False, True]
+
+    run(scene())
+
+
 def test_it_rings_as_long_as_configured() -> None:
     async def scene() -> None:
         stage = Stage(manners=Manners(ring_seconds=2.5))
