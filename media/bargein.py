@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from media.echo import REACH
 from media.frames import FRAME_MS, BargeIn
 
 Bools = NDArray[np.bool_]
@@ -117,6 +118,11 @@ class BargeInRows:
         """The conversation has judged: the voice plays on, or was flushed, and this speech is done with."""
         self.mode[row] = PLAYING
         self._excused[row] = self.speech[row]
+
+    def suspects(self, now: int, probability: NDArray[np.float32], judged: Bools) -> NDArray[np.intp]:
+        """Rows where speech is heard that may be an echo: the agent speaks, or has just spoken. Arguments as those of `step`."""
+        recent = judged & (now - self._agent_spoke <= REACH)
+        return np.flatnonzero(recent & (probability > self._threshold - HYSTERESIS))
 
     def step(self, now: int, probability: NDArray[np.float32], judged: Bools, end: Longs, speaking: Bools) -> Reaction:
         """React to what the VAD found. Every array is (rows,).

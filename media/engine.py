@@ -19,6 +19,7 @@ import numpy as np
 from media.bargein import PAUSED, BargeInRows
 from media.bridge import NOBODY, Bridges
 from media.ear import Detector, Ear, Judged
+from media.echo_guard import EchoGuard
 from media.figures import Figures
 from media.intake import Intake
 from media.keys import Keys
@@ -68,6 +69,7 @@ class Engine:
             rings, self._calls, tape, self._bridges, sockets, self._keys, secure, chance.getrandbits(32), lap
         )
         self._barge_in = BargeInRows(rings.rows)
+        self._guard = EchoGuard(rings, self._calls)
         reception = Reception(rings.rows)
         signs = self._signs = Signs(rings.rows)
         self._intake = Intake(rings.rows, self._calls, self._ear, reception, signs, secure, rings.process)
@@ -79,7 +81,7 @@ class Engine:
         )
         self._orders = Orders(
             self._calls, rings.row, sockets, self._intake, self._ear, self._mouth,
-            self._barge_in, self._bridges, self._keys, self._reports, secure, self._tell, chance,
+            self._barge_in, self._guard.echo, self._bridges, self._keys, self._reports, secure, self._tell, chance,
         )  # fmt: skip
         self._last_tick = -1
 
@@ -119,6 +121,7 @@ class Engine:
         self._obey(tick)
         self._lap(Stage.ORDERS)
         self._mouth.speak(tick, self._barge_in.mode, self._tell)
+        self._guard.echo.said(tick, self._mouth.sent)
         self._reports.send_due(tick)
         self._acknowledge_keys()
         self._lap(Stage.REPORTS)
@@ -140,6 +143,9 @@ class Engine:
 
     def _decide(self, judged: Judged, tick: int) -> None:
         """React to one step of the VAD, and tell what happened."""
+        suspects = self._barge_in.suspects(tick, judged.probability, judged.judged)
+        if suspects.size:
+            judged = self._guard.clear(judged, suspects)
         was_paused = self._barge_in.mode == PAUSED
         reaction = self._barge_in.step(tick, judged.probability, judged.judged, judged.end, self._mouth.speaking)
         for row in np.flatnonzero(reaction.started).tolist():

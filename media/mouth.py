@@ -105,6 +105,11 @@ class Mouth:
         self._wide.close_row(row)
         self.speaking[row] = False
 
+    @property
+    def sent(self) -> Pcm:
+        """What left in the last tick, int16, (rows, 160), 8 kHz: the voice at its level, and all that was added to it."""
+        return self._pcm
+
     def played(self, row: int) -> int:
         """Number of the next frame to leave."""
         return int(self._counters.played[row])

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from media.bargein import BargeInRows
 from media.bridge import NOBODY, Bridges
 from media.ear import Ear
+from media.echo import EchoRows
 from media.frames import BargeIn, RtpFormat, SrtpKeys
 from media.intake import Intake
 from media.keys import Keys
@@ -25,8 +26,8 @@ class Orders:
 
     def __init__(
         self, calls: CallRows, counters: RowCounters, sockets: Sockets, intake: Intake, ear: Ear, mouth: Mouth,
-        barge_in: BargeInRows, bridges: Bridges, keys: Keys, reports: Reports, secure: SecureRows, tell: Tell,
-        chance: random.Random,
+        barge_in: BargeInRows, echo: EchoRows, bridges: Bridges, keys: Keys, reports: Reports, secure: SecureRows,
+        tell: Tell, chance: random.Random,
     ) -> None:  # fmt: skip
         self._calls = calls
         self._counters = counters
@@ -35,6 +36,7 @@ class Orders:
         self._ear = ear
         self._mouth = mouth
         self._barge_in = barge_in
+        self._echo = echo
         self._bridges = bridges
         self._keys = keys
         self._reports = reports
@@ -73,6 +75,7 @@ class Orders:
         self._intake.open_row(row)
         self._mouth.open_row(row)
         self._barge_in.open_row(row, BargeIn())
+        self._echo.open_row(row)
         return port
 
     def _connect(self, command: Command, tick: int) -> int:
