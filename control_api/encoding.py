@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import secrets
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
-import av
-from av.audio.stream import AudioStream
+PART = ".part"
+"""How the name of a file ends that is being made."""
 
 
 class RecordingUnreadable(Exception):
@@ -32,40 +34,57 @@ FORMATS = {
     "wav": Format(".wav", "audio/wav", "pcm_s16le", 0),
 }
 
+Transcode = Callable[[Path, Path, str], None]
+"""Writes the WAV as another file, in a format of that name. Blocks; raises RecordingUnreadable, OSError."""
 
-def encoded(wav: Path, name: str) -> Path:
-    """The recording `wav` in format `name` (`mp3`, `ogg`, `wav`), made beside it when it is not there yet. Blocks: call it in a thread.
 
-    Raises FileNotFoundError when there is no recording, RecordingUnreadable when it cannot be decoded, OSError for a full disk.
-    """
-    fmt = FORMATS[name]
+class Encoder:
+    """Makes compressed recordings, one after the other. Below `min_free` bytes of free disk it makes none: calls need the room."""
+
+    def __init__(self, transcode: Transcode, min_free: int = 0) -> None:
+        self._transcode = transcode
+        self._min_free = min_free
+        self._turn = asyncio.Semaphore(1)
+
+    async def encode(self, wav: Path, name: str) -> Path:
+        """The recording `wav` in format `name` (`mp3`, `ogg`, `wav`), made beside it when it is not there yet.
+
+        Raises FileNotFoundError when there is no recording, RecordingUnreadable when it cannot be decoded, another OSError when it
+        cannot be made now.
+        """
+        made = await asyncio.to_thread(_made, wav, name)
+        if made is not None:
+            return made
+        async with self._turn:
+            return await asyncio.to_thread(self._make, wav, name)
+
+    def _make(self, wav: Path, name: str) -> Path:
+        # Somebody else may have asked for it while this one waited.
+        if (made := _made(wav, name)) is not None:
+            return made
+        if shutil.disk_usage(wav.parent).free < self._min_free:
+            raise OSError(errno.ENOSPC, "Less disk is free than recording.min_free_mb asks for")
+        target = wav.with_suffix(FORMATS[name].suffix)
+        part = target.with_suffix(f"{target.suffix}.{secrets.token_hex(4)}{PART}")
+        try:
+            self._transcode(wav, part, name)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        return target
+
+
+def forget_parts(recordings: Path) -> None:
+    """Delete what a killed server had begun to make."""
+    for path in recordings.glob(f"*{PART}"):
+        path.unlink(missing_ok=True)
+
+
+def _made(wav: Path, name: str) -> Path | None:
+    """The file, if it is there and not older than the WAV. Raises FileNotFoundError where there is no WAV."""
     if not wav.is_file():
         raise FileNotFoundError(wav.name)
-    if name == "wav":
-        return wav
-    target = wav.with_suffix(fmt.suffix)
-    if not target.is_file() or target.stat().st_mtime_ns < wav.stat().st_mtime_ns:
-        _encode(wav, target, fmt)
-    return target
-
-
-def _encode(wav: Path, target: Path, fmt: Format) -> None:
-    part = target.with_suffix(f"{fmt.suffix}.{secrets.token_hex(4)}.part")
-    try:
-        _transcode(wav, part, fmt)
-        part.replace(target)
-    except av.error.InvalidDataError as error:
-        raise RecordingUnreadable(f"{wav.name}: {error}") from None
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _transcode(wav: Path, part: Path, fmt: Format) -> None:
-    with av.open(str(wav)) as source, av.open(str(part), "w", format=fmt.suffix[1:]) as sink:
-        track = source.streams.audio[0]
-        stream = cast(AudioStream, sink.add_stream(fmt.encoder, rate=track.rate, layout="stereo"))
-        stream.bit_rate = fmt.bit_rate
-        for frame in source.decode(track):
-            frame.time_base = Fraction(1, track.rate)
-            sink.mux(stream.encode(frame))
-        sink.mux(stream.encode(None))
+    target = wav.with_suffix(FORMATS[name].suffix)
+    if target == wav or (target.is_file() and target.stat().st_mtime_ns >= wav.stat().st_mtime_ns):
+        return target
+    return None

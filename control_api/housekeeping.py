@@ -1,15 +1,16 @@
 """What is cleared away, once an hour: jobs that were done a week ago, answers kept for repeated requests, recordings whose time is over.
 
-A recording is kept for its agent's `recording.retentionDays`, counted from the call's end, as the agent has them now; for ever
-where it has none. A call's SIP trace goes after `trace.days`, and with its recording. The call's row forgets the recording first,
-then its files go: whenever the process is killed in between, nothing is promised that is not there, and the next round finds the
-files.
+A recording is kept for its agent's `recording.retentionDays`, counted from the call's end, as the agent has them now; where it has
+none, for the node's `recording.retention_days`, or else for ever. A call's SIP trace goes after `trace.days`, and with its recording.
+The call's row forgets the recording first, then its files go: whenever the process is killed in between, nothing is promised that is
+not there, and the next round finds the files.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -19,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from control_api.idempotency import LIFETIME
 from control_api.services import DAY
 from control_api.store import agents, calls, idempotency, jobs
+from control_api.store.calls import CallEnded
 from control_api.store.engine import Store
 
 EVERY = 3600.0
@@ -40,11 +42,13 @@ class Housekeeping:
         now: Callable[[], int],
         traces: Path | None = None,
         trace_days: int = 0,
+        retention_days: int | None = None,
     ) -> None:
         self._store = store
         self._traces = traces
         self._trace_days = trace_days
         self._recordings = recordings
+        self._retention_days = retention_days
         self._now = now
 
     async def run(self) -> None:
@@ -71,23 +75,34 @@ class Housekeeping:
 
     async def _drop_recordings(self, now: int) -> None:
         days = await self._store.read(agents.retention_days)
-        if not days:
+        if not days and self._retention_days is None:
             return
+        terms = Terms(days, self._retention_days)
         files = await asyncio.to_thread(_files_by_call, self._recordings, *([self._traces] if self._traces else []))
         for some in _batches(sorted(files)):
-            over = await self._store.write(lambda connection, some=some: _forgotten(connection, some, days, now))  # type: ignore[misc]
+            over = await self._store.write(lambda connection, some=some: _forgotten(connection, some, terms, now))  # type: ignore[misc]
             await asyncio.to_thread(_delete, [path for call_id in over for path in files[call_id]])
             if over:
                 log.info("recordings deleted", calls=len(over))
 
 
-async def _forgotten(
-    connection: AsyncConnection, call_ids: Sequence[str], days: Mapping[str, int], now: int
-) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """For how many days recordings are kept, by agent, and of all others; None: for ever."""
+
+    of_agents: Mapping[str, int]
+    otherwise: int | None
+
+    def until(self, ended: CallEnded) -> int | None:
+        """Until when a call's recording is kept."""
+        days = self.of_agents.get(ended.agent_id, self.otherwise)
+        return None if days is None else ended.ended_at + days * DAY
+
+
+async def _forgotten(connection: AsyncConnection, call_ids: Sequence[str], terms: Terms, now: int) -> list[str]:
     """Of these calls, those whose recordings are to go; their rows no longer know of one."""
     ended = await calls.ends_of(connection, call_ids)
-    until = {call.id: call.ended_at + days[call.agent_id] * DAY for call in ended if call.agent_id in days}
-    over = [call_id for call_id, at in until.items() if at < now]
+    over = [call.id for call in ended if (until := terms.until(call)) is not None and until < now]
     await calls.forget_recordings(connection, over)
     return over
 

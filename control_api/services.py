@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from control_api.calllog import StoredCallLog
 from control_api.dialling import DiallingPolicy
 from control_api.directory import Directory
+from control_api.encoding import Encoder
 from control_api.live import LiveEvents
 from control_api.metrics import Metrics
 from control_api.secrets import SecretBox
@@ -58,6 +59,7 @@ class Services:
     call_log: StoredCallLog
     live: LiveEvents
     links: LinkSigner
+    encoder: Encoder
     now: Callable[[], int]
     version: str
     catalogue: Catalogue = field(default_factory=Catalogue)
@@ -68,6 +70,7 @@ class Services:
     poke_jobs: Callable[[], None] = lambda: None
     ring_timeout_seconds: int = 60
     link_days: int = 30
+    retention_days: int | None = None
     metrics: Metrics | None = None
     trunk_states: TrunkStates | None = None
     trunk_tester: TrunkTester | None = None
@@ -76,5 +79,5 @@ class Services:
     bans: BanList | None = None
 
     def link_until(self, ended_at: int, retention_days: int | None) -> int:
-        """Until when the links of a call open: as long as its recording is kept, else as configured."""
-        return ended_at + (retention_days or self.link_days) * DAY
+        """Until when the links of a call open: as long as its recording is kept (its agent's days, or the node's), else as configured."""
+        return ended_at + (retention_days or self.retention_days or self.link_days) * DAY

@@ -28,7 +28,7 @@ def job_runner(
     """The runner of all kinds of jobs, not yet running. `wake` is set when there is something new to do."""
     store, now = services.store, services.now
     dial = DialJob(store, services.call_log, services.dialler, services.directory, node, now)
-    recording = RecordingJob(store, recordings, now, services.link_days)
+    recording = RecordingJob(store, recordings, services.encoder, now, services.link_until)
     analysis = AnalysisJob(store, analyst, services.links, now, services.link_until)
     webhook = WebhookSender(store, egress, services.box, now, hmac_header)
     kinds = {

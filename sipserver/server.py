@@ -19,10 +19,12 @@ from pathlib import Path
 import structlog
 
 from control_api.app import create_app
-from control_api.calllog import StoredCallLog
+from control_api.calllog import MEBIBYTE, StoredCallLog
 from control_api.dialling import DiallingPolicy
 from control_api.directory import Directory
 from control_api.egress import Egress, EgressPolicy
+from control_api.encoder_process import EncoderProcess
+from control_api.encoding import Encoder, forget_parts
 from control_api.folder import DataFolder
 from control_api.hold_music import HoldMusicFetcher
 from control_api.housekeeping import Housekeeping
@@ -169,13 +171,15 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Node:
     phone = await _sip(base, stack)
     public_url = settings.api.public_url or "http://{}:{}".format(*bound.getsockname()[:2])
     policy = EgressPolicy(settings.egress.allow)
-    services = _services(base, phone, policy, public_url.rstrip("/"))
+    services = _services(base, phone, policy, public_url.rstrip("/"), _encoder(base, stack))
     runner = _worker(base, services, policy, stack)
     stack.push_async_callback(base.background.stop)
     base.background.start(base.call_log.catch_up(), "What catches up with a disk that was full")
     base.background.start(runner.run(), "The worker of the jobs")
     base.background.start(base.directory.keep_resolved(), "The look-up of the trunks' names")
-    housekeeping = Housekeeping(base.store, folder.recordings, now, folder.traces, settings.trace.days)
+    housekeeping = Housekeeping(
+        base.store, folder.recordings, now, folder.traces, settings.trace.days, settings.recording.retention_days
+    )
     base.background.start(housekeeping.run(), "Housekeeping")
     base.background.start(phone.lookout.traces.run(), "The writer of traces")
     http = HttpServer(create_app(services), bound)
@@ -274,7 +278,7 @@ def _media_hosts(settings: Settings, endpoint: SipEndpoint) -> MediaHosts:
     return MediaHosts(endpoint, bound, settings.media.advertised)
 
 
-def _services(base: Base, phone: Telephony, policy: EgressPolicy, public_url: str) -> Services:
+def _services(base: Base, phone: Telephony, policy: EgressPolicy, public_url: str, encoder: Encoder) -> Services:
     """What the HTTP operations work with."""
     settings, engines, calls = base.settings, base.engines, phone.calls
     metrics = Metrics(lambda: len(calls.live()), calls.capacity, phone.figures)
@@ -288,6 +292,7 @@ def _services(base: Base, phone: Telephony, policy: EgressPolicy, public_url: st
         call_log=base.call_log,
         live=base.live,
         links=LinkSigner(public_url, base.box.signing_keys()),
+        encoder=encoder,
         now=now,
         version=__version__,
         metrics=metrics,
@@ -299,11 +304,20 @@ def _services(base: Base, phone: Telephony, policy: EgressPolicy, public_url: st
         poke_jobs=base.wake.set,
         ring_timeout_seconds=settings.sip.ring_timeout_seconds,
         link_days=settings.recording.url_days,
+        retention_days=settings.recording.retention_days,
         trunk_states=phone.trunks,
         trunk_tester=TrunkCheck(phone.endpoint, phone.trunks, calls),
         traces=phone.lookout.traces,
         bans=GuardBans(phone.lookout.guard, time.monotonic, now),
     )
+
+
+def _encoder(base: Base, stack: AsyncExitStack) -> Encoder:
+    """Who makes compressed recordings, in a process that begins with the first of them."""
+    forget_parts(base.folder.recordings)
+    process = EncoderProcess()
+    stack.callback(process.close)
+    return Encoder(process.transcode, base.settings.recording.min_free_mb * MEBIBYTE)
 
 
 def _transfers(base: Base, endpoint: SipEndpoint, stack: AsyncExitStack) -> party.TransferParts:

@@ -194,6 +194,12 @@ class RecordingSection(Section):
     """Recordings."""
 
     min_free_mb: int = Field(default=512, ge=0, description="below this much free disk new calls get 503")
+    retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36500,
+        description="recordings are deleted so long after the call, where the agent says nothing",
+    )
     url_days: int = Field(default=30, ge=1, le=3650, description="how long signed URLs open, where no retention is set")
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Literal
 
+import structlog
 from starlette.responses import FileResponse, Response
 
 from control_api.context import Context
-from control_api.encoding import FORMATS, RecordingUnreadable, encoded
-from control_api.errors import ApiError, conflict, not_found
+from control_api.encoding import FORMATS, RecordingUnreadable
+from control_api.errors import ApiError, busy, conflict, not_found
 from control_api.handlers.calls import find_call, get_call
 from control_api.models.base import Query
 from control_api.models.call import Call
 from control_api.store import calls
 from control_api.store.calls import FINAL
+
+ENCODE_AGAIN = 60
+"""Seconds after which to ask again for a format that cannot be made now."""
+
+log = structlog.get_logger(__name__)
 
 
 class RecordingQuery(Query):
@@ -27,7 +32,7 @@ class RecordingQuery(Query):
 
 
 async def get_call_recording(context: Context, query: RecordingQuery, call_id: str) -> Response:
-    """The file. A call that is not over has none yet: 409."""
+    """The file. A call that is not over has none yet: 409; one whose recording was deleted when its time was over: 410."""
     services = context.services
     call = await services.store.read(lambda connection: calls.get_any(connection, call_id))
     if call is None or (context.key is not None and call.organization_id != context.key.organization_id):
@@ -35,11 +40,16 @@ async def get_call_recording(context: Context, query: RecordingQuery, call_id: s
     if call.status not in FINAL:
         raise ApiError(409, "The call is not over; its recording is still being written.")
     try:
-        path = await asyncio.to_thread(encoded, Path(services.call_log.recording_path(call_id)), query.format)
+        path = await services.encoder.encode(Path(services.call_log.recording_path(call_id)), query.format)
     except FileNotFoundError:
+        if call.recording_deleted:
+            raise ApiError(410, "The recording was deleted when its time was over.") from None
         raise not_found("recording") from None
     except RecordingUnreadable:
         raise ApiError(410, "The recording is damaged.") from None
+    except OSError as error:
+        log.warning("recording cannot be encoded now", call_id=call_id, error=error.strerror or str(error))
+        raise busy("The recording cannot be encoded now; ?format=wav is there.", ENCODE_AGAIN) from None
     return FileResponse(
         path, media_type=FORMATS[query.format].media_type, filename=path.name, content_disposition_type="inline"
     )

@@ -54,6 +54,11 @@ class CallRow:
     started_at: int | None = None
     ended_at: int | None = None
 
+    @property
+    def recording_deleted(self) -> bool:
+        """It had a recording, whose time is over."""
+        return self.recorded_at is None and self.recording_until is not None
+
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
@@ -233,9 +238,9 @@ async def ends_of(connection: AsyncConnection, call_ids: Sequence[str]) -> list[
 
 
 async def forget_recordings(connection: AsyncConnection, call_ids: Sequence[str]) -> None:
-    """These calls have no recording any more."""
+    """These calls have no recording any more. That they had one is told by `recording_until`, which stays."""
     change = sa.update(calls).where(calls.c.id.in_(call_ids))
-    await connection.execute(change.values(recorded_at=None, recording_until=None))
+    await connection.execute(change.values(recorded_at=None))
 
 
 def _conditions(organization_id: str, wanted: CallFilter) -> list[sa.ColumnElement[bool]]:

@@ -142,7 +142,7 @@ calls = sa.Table(
     sa.Column("opt_out", sa.Boolean, nullable=False),
     sa.Column("cost", sa.BigInteger),
     sa.Column("ring_timeout_seconds", sa.Integer, nullable=False),
-    # The recording can be fetched from `recorded_at` on; its link works until `recording_until`.
+    # The recording can be fetched from `recorded_at` on; its link works until `recording_until`. Deleted, it has only the latter.
     sa.Column("recorded_at", Micros),
     sa.Column("recording_until", Micros),
     sa.Column("created_at", Micros, nullable=False),

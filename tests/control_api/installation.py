@@ -17,6 +17,7 @@ from control_api.calllog import StoredCallLog
 from control_api.dialling import DiallingPolicy
 from control_api.directory import Directory
 from control_api.egress import EgressPolicy
+from control_api.encoding import Encoder
 from control_api.folder import DataFolder
 from control_api.keytext import digest, new_key
 from control_api.live import LiveEvents
@@ -27,6 +28,7 @@ from control_api.signing import LinkSigner
 from control_api.store import keys, organizations
 from control_api.store.engine import Store
 from control_api.store.keys import KeyRow
+from control_api.transcoding import transcode
 from inference.tts.base import Voice
 from sipserver.protocols import Agent, DialOrder, ScriptProblem, TransferOrder, Trunk
 
@@ -157,6 +159,7 @@ async def _build(folder: DataFolder, store: Store, changes: Mapping[str, Any]) -
         "call_log": log,
         "live": live,
         "links": LinkSigner("https://calls.example.com", box.signing_keys()),
+        "encoder": Encoder(transcode),
         "now": clock,
         "version": "0",
         "catalogue": Catalogue(voices=(VOICE,), aliases={"00000000-0000-4000-8000-0000000000aa": VOICE.id}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import wave
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import pytest
 from control_api.analysis_job import AnalysisJob
 from control_api.dial_job import DialJob
 from control_api.egress import Answer, EgressFailed, EgressRefused
+from control_api.encoding import Encoder
 from control_api.jobs import SECOND
 from control_api.recording_job import RecordingJob
 from control_api.store import deliveries, jobs, outbox
@@ -100,6 +102,10 @@ def write_wav(i: Installation, call_id: str) -> None:
         file.writeframes(np.zeros(2 * 24000, "<i2").tobytes())
 
 
+def no_room(source: Path, target: Path, name: str) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 async def claim(i: Installation, kind: str) -> Claim | None:
     taken = await i.store.write(
         lambda connection: jobs.claim(connection, "node", (kind,), 1, now=i.clock(), lease=60 * SECOND)
@@ -114,7 +120,7 @@ async def must_claim(i: Installation, kind: str) -> Claim:
 
 
 def recording_job(i: Installation) -> RecordingJob:
-    return RecordingJob(i.store, i.folder.recordings, i.clock, url_days=30)
+    return RecordingJob(i.store, i.folder.recordings, i.services.encoder, i.clock, i.services.link_until)
 
 
 def analysis_job(i: Installation, reader: Reader) -> AnalysisJob:
@@ -156,6 +162,25 @@ def test_recording_analysis_webhook(tmp_path: Path) -> None:
         assert await claim(i, outbox.WEBHOOK) is None
 
     run(tmp_path, test)
+
+
+def test_a_disk_too_full_to_encode_holds_up_neither_analysis_nor_webhook(tmp_path: Path) -> None:
+    async def test(i: Installation) -> None:
+        call_id = await ended_call(i)
+        write_wav(i, call_id)
+        await recording_job(i).handle(await must_claim(i, outbox.RECORDING))
+        assert [path.name for path in i.folder.recordings.iterdir()] == [f"{call_id}.wav"]
+        await must_claim(i, outbox.ANALYSE)
+        async with i.client() as client:
+            assert (await client.get(f"/v1/calls/{call_id}")).json()["data"]["recordingUrl"] is not None
+            path = f"/v1/calls/{call_id}/recording"
+            refused = await client.get(path)
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "60")
+            assert "?format=wav" in refused.json()["error"]
+            wav = await client.get(path, params={"format": "wav"}, headers={"Range": "bytes=0-3"})
+            assert (wav.status_code, wav.content) == (206, b"RIFF")
+
+    run(tmp_path, test, encoder=Encoder(no_room))
 
 
 async def check_payload(i: Installation, payload: dict[str, Any], call_id: str) -> None:

@@ -51,7 +51,8 @@ def test_a_recording_goes_when_its_days_are_over(tmp_path: Path) -> None:
             after = (await client.get(f"/v1/calls/{call_id}")).json()["data"]
             assert before["recordingUrl"] is not None
             assert after == {**before, "recordingUrl": None}
-            assert (await client.get(f"/v1/calls/{call_id}/recording")).status_code == 404
+            gone = await client.get(f"/v1/calls/{call_id}/recording")
+            assert (gone.status_code, "deleted" in gone.json()["error"]) == (410, True)
         assert list(made.folder.recordings.iterdir()) == [other]
 
     run(tmp_path, test)
@@ -76,6 +77,34 @@ def test_without_a_retention_a_recording_stays(tmp_path: Path) -> None:
             made.clock.at = START + 4000 * DAY
             await keeper(made).tidy()
             assert (await client.get(f"/v1/calls/{call_id}")).json()["data"]["recordingUrl"] is not None
+        assert len(list(made.folder.recordings.iterdir())) == 2
+
+    run(tmp_path, test)
+
+
+def test_the_node_s_days_count_where_the_agent_has_none(tmp_path: Path) -> None:
+    async def test(made: Installation) -> None:
+        call_id = await recorded_call(made, None)
+        tidier = Housekeeping(made.store, made.folder.recordings, made.clock, retention_days=2)
+        async with made.client() as client:
+            url = (await client.get(f"/v1/calls/{call_id}")).json()["data"]["recordingUrl"]
+            assert f"expires={(START + 2 * DAY) // 1_000_000}"[:-1] in url
+            made.clock.at = START + 2 * DAY - 5_000_000
+            await tidier.tidy()
+            assert (await client.get(f"/v1/calls/{call_id}/recording?format=wav")).status_code == 200
+            made.clock.at = START + 2 * DAY + 5_000_000
+            await tidier.tidy()
+            assert (await client.get(f"/v1/calls/{call_id}/recording?format=wav")).status_code == 410
+        assert list(made.folder.recordings.iterdir()) == []
+
+    run(tmp_path, test, retention_days=2)
+
+
+def test_the_agent_s_days_count_before_the_node_s(tmp_path: Path) -> None:
+    async def test(made: Installation) -> None:
+        await recorded_call(made, 30)
+        made.clock.at = START + 3 * DAY
+        await Housekeeping(made.store, made.folder.recordings, made.clock, retention_days=2).tidy()
         assert len(list(made.folder.recordings.iterdir())) == 2
 
     run(tmp_path, test)
