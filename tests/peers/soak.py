@@ -65,14 +65,14 @@ async def state(board: Switchboard) -> State:
     """What the server holds now."""
     assert board.node.http is not None
     text = (await board.node.http.get("/metrics")).text
-    family = _family(board.node.pid)
-    return State(
-        _metric(text, "antiphon_calls_live"),
-        _metric(text, "antiphon_calls_room"),
-        sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in family),
-        len(family),
-        tuple(_memory(pid) for pid in family),
-    )
+    held = _metric(text, "antiphon_calls_live"), _metric(text, "antiphon_calls_room")
+    while True:
+        try:
+            family = _family(board.node.pid)
+            files = sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in family)
+            return State(*held, files, len(family), tuple(_memory(pid) for pid in family))
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # A process or a thread ended while it was looked at.
 
 
 async def settled(board: Switchboard, before: State, seconds: float) -> State:
@@ -102,13 +102,15 @@ def _children(task: Path) -> list[str]:
 
 def _memory(pid: int) -> Memory:
     lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text("utf-8").splitlines())
-    own, shared = (int(lines[name].split()[0]) * 1024 for name in ("RssAnon", "RssShmem"))
+    own, shared = (int(lines.get(name, "0 kB").split()[0]) * 1024 for name in ("RssAnon", "RssShmem"))
     return Memory(_name(pid), own, shared)
 
 
 def _name(pid: int) -> str:
-    """`media.process`, or what else it was started as."""
+    """`media.process`, or what else it was started as; nothing is told of one that has ended and is still counted."""
     words = Path(f"/proc/{pid}/cmdline").read_text("utf-8").split("\0")
+    if len(words) < 2:
+        return "ended"
     return words[words.index("-m") + 1] if "-m" in words[:-1] else Path(words[1] or words[0]).name
 
 
