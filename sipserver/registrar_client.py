@@ -24,7 +24,7 @@ from sipserver.useragent.addresses import Facing
 from sipserver.useragent.endpoint import OnFlow
 from sipserver.useragent.exchange import Errand, Outcome
 from sipserver.useragent.identity import Identity
-from sipserver.useragent.placing import account_of, first_transport
+from sipserver.useragent.placing import account_of, first_transport, other_hops
 
 LEAVE_SECONDS = 4.0
 """How long a registrar has to answer when we unregister; the sockets close after that."""
@@ -250,6 +250,7 @@ class Line:
                 digest=account.digest,
                 ladder=False,
                 trunk=self.trunk,
+                others=other_hops(self.trunk),
             )
             self._endpoint.request(errand, partial(self._answered, registration, register.number))
         self._tell()

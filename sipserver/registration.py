@@ -7,11 +7,16 @@ included (section 10.2: the registrar drops what comes out of order).
 
     OUT ──start──> ASKING ──2xx──> IN ──refresh is due, flow failed, address changed──> ASKING
                      │ 423: ASKING, with the registrar's Min-Expires
+                     │ 439: ASKING, without outbound
                      │ 403: REFUSED, until the trunk is changed
                      └ any other failure: WAITING ──back-off is over──> ASKING
     any ──leave──> LEAVING ──answer──> OUT
 
 One request is under way at a time; what comes back for an earlier one is not looked at.
+
+Over a connection the binding is one of outbound's (RFC 5626 section 4.2): the Contact names the instance and the flow, so a registrar
+that knows of it replaces the binding of a connection that broke, and rings us once. On UDP it is not: there the flow is kept by
+STUN (section 4.4.2), which registrars of trunks do not speak.
 """
 
 from __future__ import annotations
@@ -33,7 +38,8 @@ class Account:
 
     `registrar` is the Request-URI, `hop` where requests are sent, `route` the pre-loaded Route (None without outbound proxy),
     `domain` what a TLS server has to be where `hop` is only an address.
-    `host` and `port` are where peers reach us; `learn` says that the registrar may know better (RFC 3581).
+    `host` and `port` are where peers reach us; `learn` says that the registrar may know better (RFC 3581). `instance` is a URN that
+    stays the same for ever (RFC 5626 section 4.1).
     """
 
     registrar: SipUri
@@ -47,6 +53,7 @@ class Account:
     user_agent: str
     call_id: str
     tag: str
+    instance: str
     domain: str | None = None
     digest: DigestClient | None = field(default=None, repr=False)
     learn: bool = False
@@ -106,6 +113,7 @@ class Registration:
         self._rebound_at: float | None = None
         self._former: str | None = None
         self._found_by = account.transport
+        self._outbound = True
 
     # -- what is told -------------------------------------------------------------------------------------------------
 
@@ -293,6 +301,10 @@ class Registration:
             self._state, self._due, self._valid_until = _State.REFUSED, None, None
         elif response.status == 423 and self._raised(response):
             self._ask()
+        elif response.status == 439 and self._outbound:
+            # First Hop Lacks Outbound Support: the registrar would, its proxy cannot (RFC 5626 section 11.6).
+            self._outbound = False
+            self._ask()
         elif response.status in (401, 407):
             self._valid_until = None
             self._state, self._due = _State.WAITING, now + self._jittered(self._patience.refused)
@@ -345,16 +357,25 @@ class Registration:
         headers.add("To", f"<{account.aor}>")
         headers.add("Call-ID", account.call_id)
         headers.add("CSeq", f"{self.next_cseq()} REGISTER")
-        headers.add("Contact", f"{self.contact};expires={expires}")
+        flow = self._flow_params()
+        headers.add("Contact", f"{self.contact};expires={expires}{flow}")
         if self._former is not None and self._former != self.contact:
             headers.add("Contact", f"{self._former};expires=0")
         headers.add("Expires", str(expires))
+        if flow:
+            headers.add("Supported", "path, outbound")
         headers.add("User-Agent", account.user_agent)
         request = Request("REGISTER", str(account.registrar), headers, b"")
         if account.digest is not None:
             for name, value in account.digest.credentials(request):
                 headers.add(name, value)
         return request
+
+    def _flow_params(self) -> str:
+        """What tells the registrar whose flow this is; each trunk has one flow."""
+        if not self._outbound or self.account.transport == "udp":
+            return ""
+        return f';+sip.instance="<{self.account.instance}>";reg-id=1'
 
 
 def _seconds(text: str | None) -> int | None:

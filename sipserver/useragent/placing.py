@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
+from uuid import UUID, uuid5
 
 from sipserver.digest import DigestClient
 from sipserver.legs import Invitation
@@ -18,6 +19,9 @@ from sipserver.registration import Account
 from sipserver.useragent.addresses import Facing
 from sipserver.useragent.exchange import Errand
 from sipserver.useragent.identity import ABLE, ACCEPT, TRANSFERABLE, Identity
+
+_INSTANCES = UUID("0b6c1a52-9d0e-5d63-8f6e-2f6d3c4a7e11")
+"""The name space of our instances: each is made of the line that it registers, which stays the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ def account_of(trunk: Trunk, identity: Identity, line: str, learn: bool) -> Acco
         user_agent=identity.user_agent,
         call_id=identity.call_id(),
         tag=identity.tag(),
+        instance=uuid5(_INSTANCES, line).urn,
         digest=_digest(trunk),
         learn=learn and identity.addresses.learns(facing),
     )

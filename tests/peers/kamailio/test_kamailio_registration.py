@@ -130,6 +130,17 @@ class Site:
         await until(lambda: self.has_status(made["id"], "registered"), "the number is registered")
         return str(made["id"])
 
+    async def trunk(self, fields: dict[str, Any]) -> str:
+        """The same for a trunk without numbers."""
+        made = await self.node.post("/v1/trunks", fields)
+
+        async def registered() -> bool:
+            found = await self.node.get(f"/v1/trunks/{made['id']}")
+            return bool(found["registration"]["status"] == "registered")
+
+        await until(registered, "the trunk is registered")
+        return str(made["id"])
+
     async def registration(self, number: str) -> dict[str, Any]:
         found: dict[str, Any] = (await self.node.get(f"/v1/phone-numbers/{number}"))["registration"]
         return found
@@ -140,6 +151,10 @@ class Site:
     async def delete(self, number: str) -> None:
         assert self.node.http is not None
         (await self.node.http.delete(f"/v1/phone-numbers/{number}")).raise_for_status()
+
+    async def delete_trunk(self, trunk: str) -> None:
+        assert self.node.http is not None
+        (await self.node.http.delete(f"/v1/trunks/{trunk}")).raise_for_status()
 
     async def clear(self) -> None:
         """No numbers: what a test that failed left is not in the way of the next one."""
@@ -265,6 +280,22 @@ def test_a_proxy_that_restarts_gets_the_registration_again(runner: asyncio.Runne
             await until(lambda: site.has_status(number, "registered"), "the new proxy has the registration", 30)
             assert second.bindings() == [1]
             await site.delete(number)
+
+    runner.run(test())
+
+
+def test_another_host_of_the_trunk_takes_the_registration(runner: asyncio.Runner, site: Site, tmp_path: Path) -> None:
+    """Nobody listens at the first; the second has the same users. The connection's flow is named to it (RFC 5626)."""
+
+    async def test() -> None:
+        async with kamailio(tmp_path / "kamailio", "SHA-256", site) as registrar:
+            account = {"name": "Two", "sipMode": "registration", "sipUsername": USER, "sipPassword": SECRET}
+            place = {"sipProxy": "127.0.0.2", "sipPort": registrar.port, "failoverHosts": ["127.0.0.1"]}
+            trunk = await site.trunk({**account, **place, "transport": "tcp"})
+            assert registrar.bindings() == [1]
+            assert ";reg-id=1 expires=" in registrar.log.read_text()
+            await site.delete_trunk(trunk)
+            await until(lambda: registrar.bindings() == [1, 0], "the binding is removed")
 
     runner.run(test())
 

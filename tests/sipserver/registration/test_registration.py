@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -373,6 +374,39 @@ def test_over_tcp_and_through_a_proxy() -> None:
         """
     )
     assert facts(line.requests[0])["contact"] == "sip:ln0123@192.0.2.1:5060;transport=tcp"
+
+
+def test_over_a_connection_the_flow_is_named() -> None:
+    """RFC 5626 section 4.2.1: one instance for ever, one number for each flow, and Path for those in between."""
+    first, later = OnALine(replace(TRUNK, transport="tcp")), OnALine(replace(TRUNK, transport="tcp"))
+    for line in (first, later):
+        line.run(
+            "0.0 ! register\n0.0 > REGISTER cseq=1\n0.0 < 200 expires=100\n67.5 > REGISTER cseq=2\n68 ! leave\n68 > REGISTER expires=0"
+        )
+    contacts = [request.contacts[0].params for line in (first, later) for request in line.requests]
+    assert len(contacts) == 6
+    assert {contact.get("reg-id") for contact in contacts} == {"1"}
+    (instance,) = {contact.get("+sip.instance") for contact in contacts}
+    assert instance == f"<{first.registration.account.instance}>"
+    assert UUID(first.registration.account.instance.removeprefix("urn:uuid:")).version == 5
+    assert first.requests[0].headers.get("Supported") == "path, outbound"
+
+
+def test_on_udp_and_before_a_proxy_without_outbound_it_is_a_plain_binding() -> None:
+    udp, tcp = OnALine(), OnALine(replace(TRUNK, transport="tcp"))
+    udp.run("0.0 ! register\n0.0 > REGISTER cseq=1")
+    tcp.run(
+        """
+        0.0 ! register
+        0.0 > REGISTER cseq=1
+        0.1 < 439
+        0.1 > REGISTER cseq=2
+        0.1 < 439
+        0.1 = failed error="439 First Hop Lacks Outbound Support"
+        """
+    )
+    for request in (*udp.requests, tcp.requests[1]):
+        assert (request.contacts[0].params.get("reg-id"), request.headers.get("Supported")) == (None, None)
 
 
 @given(
