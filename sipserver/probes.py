@@ -64,7 +64,7 @@ class Probes:
         if self._endpoint is None or not self._seconds:
             return
         listed = [trunk for trunk in trunks if trunk.mode == "ip_allowlist" and trunk.host]
-        wanted = {(one.id, one.host): one for trunk in listed for one in _each(trunk)}
+        wanted = {(one.id, one.host): one for trunk in listed for one in trunk.each_host()}
         for key in [known for known, probe in self._probes.items() if wanted.get(known) != probe.trunk]:
             self._probes.pop(key).close()
         for key, trunk in wanted.items():
@@ -88,12 +88,6 @@ class Probes:
             probe.close()
         self._probes.clear()
         self._endpoint = None
-
-
-def _each(trunk: Trunk) -> list[Trunk]:
-    """The trunk once for each of its hosts."""
-    alone = replace(trunk.options, failover_hosts=())
-    return [replace(trunk, host=host, options=alone) for host in (trunk.host, *trunk.options.failover_hosts)]
 
 
 class Probe:

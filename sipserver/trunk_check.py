@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from sipserver.locate import LocateError, Target
@@ -41,24 +42,39 @@ class TrunkCheck:
         self._clock = clock
 
     async def check(self, trunk: Trunk, call: TrialCall | None = None) -> Sequence[CheckStep]:
-        """Every step that makes sense after those before it. Never raises for what the network does.
+        """Every step that makes sense after those before it, of each of the trunk's hosts. Never raises for what the network does.
 
         The call is placed whatever is said to OPTIONS: some trunks do not answer them, and carry calls.
         """
+        hosts = trunk.each_host()
+        if len(hosts) == 1:
+            steps, found = await self._host(trunk)
+        else:
+            each = await asyncio.gather(*map(self._host, hosts))
+            steps = [
+                replace(step, host=host.host)
+                for host, (of_host, _) in zip(hosts, each, strict=True)
+                for step in of_host
+            ]
+            found = any(found for _, found in each)
+        if found and trunk.mode == "registration":
+            steps.append(await self._step("register", self._registration(trunk)))
+        if found and call is not None:
+            steps += await self._calls.try_out(trunk, call)
+        return steps
+
+    async def _host(self, trunk: Trunk) -> tuple[list[CheckStep], bool]:
+        """The steps of one host, and whether its name leads anywhere."""
         targets: list[Target] = []
         steps = [await self._step("dns", self._dns(trunk, targets))]
         if not targets:
-            return steps
+            return steps, False
         if targets[0].transport == "tls":
             steps.append(await self._step("tls", self._tls(trunk, targets[0])))
-        if trunk.mode == "registration":
-            steps.append(await self._step("register", self._registration(trunk)))
         answers: list[Response] = []
         steps.append(await self._step("options", self._options(trunk, answers)))
         steps += [await self._step("codecs", _codecs(trunk, answer)) for answer in answers]
-        if call is not None:
-            steps += await self._calls.try_out(trunk, call)
-        return steps
+        return steps, True
 
     async def _step(self, name: CheckName, work: Awaitable[Found]) -> CheckStep:
         begun = self._clock()

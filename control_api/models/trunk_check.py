@@ -7,7 +7,7 @@ from typing import Literal
 from control_api.models.base import Body, Dialled, Resource
 
 Name = Literal[
-    "dns", "tls", "register", "options", "codecs",
+    "dns", "tls", "options", "codecs", "register",
     "dial", "ringing", "answer", "codec", "first_packet", "loss", "jitter", "tone",
 ]  # fmt: skip
 Failure = Literal[
@@ -23,13 +23,17 @@ class TrunkTrial(Body):
 
 
 class Step(Resource):
-    """One thing that was tried, in milliseconds, and a sentence about it; `failure` of the steps of the call."""
+    """One thing that was tried, in milliseconds, and a sentence about it.
+
+    `failure` of the steps of the call, `host` where the trunk has several.
+    """
 
     name: Name
     ok: bool
     ms: float
     detail: str
     failure: Failure | None
+    host: str | None
 
 
 class TrunkTest(Resource):

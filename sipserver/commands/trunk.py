@@ -74,7 +74,7 @@ def try_out(
     else:
         for step in found["steps"]:
             mark = "ok" if step["ok"] else "FAILED"
-            typer.echo(f"{step['name']:<12} {mark:<7} {step['ms']:>7.0f} ms  {step['detail']}")
+            typer.echo(f"{step['name']:<12} {mark:<7} {step['ms']:>7.0f} ms  {_of(step)}{step['detail']}")
     if not found["ok"]:
         raise typer.Exit(1)
 
@@ -84,6 +84,10 @@ def delete(trunk: TrunkId, key: Key, api: Api = DEFAULT_API) -> None:
     """Delete a trunk that no number comes by."""
     with connect(api, key) as client:
         client.delete(_path(trunk))
+
+
+def _of(step: dict[str, Any]) -> str:
+    return "" if step["host"] is None else f"{step['host']}: "
 
 
 def _path(trunk: str) -> str:

@@ -10,10 +10,10 @@ from typing import Literal, Protocol
 from sipserver.protocols.trunks import Trunk
 
 CheckName = Literal[
-    "dns", "tls", "register", "options", "codecs",
+    "dns", "tls", "options", "codecs", "register",
     "dial", "ringing", "answer", "codec", "first_packet", "loss", "jitter", "tone",
 ]  # fmt: skip
-"""What is tried of a trunk, in this order; from `dial` on by a call."""
+"""What is tried of a trunk, in this order: the first four of each of its hosts; from `dial` on by a call."""
 
 
 class CheckFailure(StrEnum):
@@ -36,13 +36,17 @@ class CheckFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckStep:
-    """One thing that was tried of a trunk. `ms`: how long it took. `failure`: of the steps of a call."""
+    """One thing that was tried of a trunk. `ms`: how long it took. `failure`: of the steps of a call.
+
+    `host`: the one of the trunk's that was tried, where it has several.
+    """
 
     name: CheckName
     ok: bool
     ms: float
     detail: str
     failure: CheckFailure | None = None
+    host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 
@@ -68,6 +68,12 @@ class Trunk:
     options: TrunkOptions = TrunkOptions()
     inbound_username: str | None = None
     inbound_password: str | None = field(default=None, repr=False)
+
+    def each_host(self) -> tuple[Trunk, ...]:
+        """The trunk once for each of its hosts, as if it had no other, its own first."""
+        hosts = (self.host, *self.options.failover_hosts)
+        alone = replace(self.options, failover_hosts=())
+        return (self,) if len(hosts) == 1 else tuple(replace(self, host=host, options=alone) for host in hosts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,8 +155,7 @@ def other_hops(trunk: Trunk) -> tuple[SipUri, ...]:
     """Whom requests are sent to when the trunk's own host fails. An outbound proxy sees to that itself."""
     if trunk.outbound_proxy is not None:
         return ()
-    alone = replace(trunk.options, failover_hosts=())
-    return tuple(trunk_hop(replace(trunk, host=host, options=alone)) for host in trunk.options.failover_hosts)
+    return tuple(trunk_hop(other) for other in trunk.each_host()[1:])
 
 
 def first_transport(trunk: Trunk) -> Transport:

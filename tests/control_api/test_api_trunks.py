@@ -271,7 +271,8 @@ class Checker:
 def test_a_trunk_is_tried_out_once_at_a_time(tmp_path: Path) -> None:
     async def test(i: Installation) -> None:
         tester = Checker(
-            CheckStep("dns", True, 1.5, "192.0.2.1:5060/udp"), CheckStep("options", False, 9.0, "No answer came.")
+            CheckStep("dns", True, 1.5, "192.0.2.1:5060/udp"),
+            CheckStep("options", False, 9.0, "No answer came.", host="192.0.2.9"),
         )
         i.services = replace(i.services, trunk_tester=tester)
         async with i.client() as client, i.client("read") as reader, i.client("other") as other:
@@ -288,8 +289,15 @@ def test_a_trunk_is_tried_out_once_at_a_time(tmp_path: Path) -> None:
         assert found == {
             "ok": False,
             "steps": [
-                {"name": "dns", "ok": True, "ms": 1.5, "detail": "192.0.2.1:5060/udp", "failure": None},
-                {"name": "options", "ok": False, "ms": 9.0, "detail": "No answer came.", "failure": None},
+                {"name": "dns", "ok": True, "ms": 1.5, "detail": "192.0.2.1:5060/udp", "failure": None, "host": None},
+                {
+                    "name": "options",
+                    "ok": False,
+                    "ms": 9.0,
+                    "detail": "No answer came.",
+                    "failure": None,
+                    "host": "192.0.2.9",
+                },
             ],
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,14 @@ async def nobody_rings(leg: Leg) -> None:
 def tried(
     trunk: Callable[[SipEndpoint], Trunk], states: States | None = None, tls: TlsFace | None = None
 ) -> dict[str, CheckStep]:
-    """The steps by name; `trunk` is made with the user agent that answers."""
+    """The steps by name."""
+    return {step.name: step for step in all_tried(trunk, states, tls)}
+
+
+def all_tried(
+    trunk: Callable[[SipEndpoint], Trunk], states: States | None = None, tls: TlsFace | None = None
+) -> Sequence[CheckStep]:
+    """The steps; `trunk` is made with the user agent that answers."""
 
     async def scene() -> Sequence[CheckStep]:
         ours = SipEndpoint("127.0.0.1", 0, guard=Everybody(), tls=tls)
@@ -57,7 +65,7 @@ def tried(
             await theirs.stop()
             await ours.stop()
 
-    return {step.name: step for step in asyncio.run(scene())}
+    return asyncio.run(scene())
 
 
 def by_address(port: int, **changes: object) -> Trunk:
@@ -84,6 +92,20 @@ def test_nobody_at_the_address() -> None:
         port = free.getsockname()[1]
     steps = tried(lambda _: by_address(port))
     assert (steps["dns"].ok, steps["options"].ok) == (True, False)
+
+
+def test_each_host_of_a_trunk_is_tried() -> None:
+    """A host that nobody calls by today is found to be down today, not on the day when it is needed."""
+    options = TrunkOptions(failover_hosts=("127.0.0.1", "nobody.invalid"))
+    trunk = lambda peer: by_address(peer.port, options=options)  # noqa: E731
+    steps = all_tried(lambda peer: replace(trunk(peer), host="also-nobody.invalid"))
+    assert [(step.host, step.name, step.ok) for step in steps] == [
+        ("also-nobody.invalid", "dns", False),
+        ("127.0.0.1", "dns", True),
+        ("127.0.0.1", "options", True),
+        ("127.0.0.1", "codecs", True),
+        ("nobody.invalid", "dns", False),
+    ]
 
 
 @pytest.mark.parametrize(
