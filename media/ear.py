@@ -21,6 +21,7 @@ from media.rows import NEVER, Bools, CallRows, Longs, Rows
 from media.silero import find_model, load_weights
 from media.stopwatch import Lap, Stage, untimed
 from media.tape import Tape
+from media.tone_keys import ToneKeys
 from media.vad import Heard, Vad
 from media.wide_ear import WideEar
 
@@ -72,6 +73,7 @@ class Ear:
         self._up = Up8to16(rows)
         self.wide = WideEar(rows, self.jitter)
         self.comfort = ComfortNoise(rows)
+        self.tones = ToneKeys(rows)
         self._codec: list[Codec | None] = [None] * rows
         # The position, on the recording's time line, of the row's first packet; the jitter buffer counts from that.
         self._start = np.full(rows, NEVER, np.int64)
@@ -104,6 +106,7 @@ class Ear:
         self.jitter.close_row(row)
         self._law.close_row(row)
         self.wide.close_row(row)
+        self.tones.set_row(row, listens=False)
         self._codec[row] = None
 
     def fall_silent(self, row: int, sequence: int, payload: bytes) -> None:
@@ -180,6 +183,8 @@ class Ear:
         self._in_concealed[cell] = lost
         head[rows] += 1
         self._end[rows] = at + LINE_SAMPLES
+        if self.tones.any:
+            self.tones.hear(rows, pcm)
         self._lap(Stage.PUBLISH)
         self._tape.heard(rows, at, pcm)
         self._lap(Stage.TAPE)

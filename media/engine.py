@@ -112,6 +112,7 @@ class Engine:
         for judged in self._ear.hear(tick):
             self._decide(judged, tick)
             lap(Stage.BARGE_IN)
+        self._tell_tones(tick)
         self._watch(tick)
         self._rings.process.tick[0] = tick
 
@@ -188,6 +189,13 @@ class Engine:
         other = self._bridges.keys_to(row)
         if other != NOBODY and self._calls.telephone_event[other] >= 0 and self._keys.waiting(other) < _KEYS_RELAYED:
             self._keys.add(other, value, token=0)
+
+    def _tell_tones(self, tick: int) -> None:
+        """Keys that came as tones go over a bridge as such, with the audio that they are in."""
+        heard = self._ear.tones.heard
+        for key in heard:
+            self._tell(EventKind.DIGIT_HEARD, key.row, self._calls.position(key.row, tick), key.code, key.ms)
+        heard.clear()
 
     def _tell(self, kind: EventKind, row: int, at: int, value: int = 0, second: int = 0) -> None:
         events = self._rings.events

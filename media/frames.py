@@ -188,7 +188,7 @@ class PlayoutIdle(MediaEvent):
 
 @dataclass(frozen=True, slots=True)
 class DigitHeard(MediaEvent):
-    """The caller pressed a key (RFC 4733); one event for a key, however many packets told of it."""
+    """The caller pressed a key (RFC 4733, or tones where there is no such thing); one event for a key, however many packets told of it."""
 
     digit: str
     duration_ms: int

@@ -118,6 +118,7 @@ class Orders:
         if sender.clock(row) != fmt.codec.clock:
             sender.set_clock(row, fmt.codec.clock, bits(32) or 1, bits(32))
         self._ear.set_codec(row, fmt.codec)
+        self._ear.tones.set_row(row, listens=fmt.telephone_event is None)
         self._mouth.set_format(row, fmt)
         self._intake.set_event_rate(row, fmt.event_rate)
         self._keys.set_rate(row, fmt.event_rate)

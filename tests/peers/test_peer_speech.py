@@ -17,7 +17,7 @@ from inference.courtesy import courtesies
 from media.frames import LINE_RATE, Pcm
 from tests.peers import scripts
 from tests.peers.sipp import Sipp, needs_sipp
-from tests.peers.speech import needs_recordings, recorded, spoken, timeline, write_mu_law
+from tests.peers.speech import needs_recordings, pressed, recorded, spoken, timeline, write_mu_law
 from tests.peers.switchboard import CALLER, Line, Switchboard, captured, said
 
 pytestmark = [pytest.mark.peer, needs_sipp]
@@ -177,6 +177,19 @@ def test_a_synthetic_caller_is_understood_turn_by_turn(switchboard: Switchboard,
     assert date.fromisoformat(captured(call)["day"]).isoweekday() == 5
     assert (call["endedReason"], call["turnCount"]) == ("agent_ended", 2)
     assert call["latency"]["turnP95Ms"] < 2000
+
+
+def test_keys_that_come_as_tones_reach_the_script(switchboard: Switchboard, tmp_path: Path) -> None:
+    """SIPp offers G.711 without telephone-events."""
+
+    async def ring() -> dict[str, Any]:
+        line = await switchboard.line(scripts.keyed())
+        keys: list[Pcm | float] = [part for digit in "1234#" for part in (pressed(digit), 0.1)]
+        return (await play(switchboard, line, timeline([QUESTION, *keys, 3.0, pressed("5"), AFTER]), tmp_path)).call
+
+    call = switchboard.run(ring())
+    assert captured(call) == {"code": "1234", "sure": True}
+    assert said(call, "user") == ["[keys ****]", "[key 5]"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="SIPp plays keys by raw sockets, which need root")

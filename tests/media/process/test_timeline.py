@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from media.codecs.g711 import decode
+from media.codecs.g711 import decode, encode
 from media.dtmf import TelephoneEvent
 from media.frames import (
     BargeIn,
@@ -388,6 +388,28 @@ def test_a_key_is_told_once_however_many_packets_tell_of_it() -> None:
             await line.tick()
         assert [(event.digit, event.duration_ms) for event in line.of(DigitHeard)] == [("5", 100)]
         assert line.of(DigitHeard)[0].at == 160 * 9
+
+    on_a_line(test)
+
+
+def test_a_key_comes_as_tones_where_the_peer_has_no_events() -> None:
+    """It is told when it is released; a peer that has events sends those, and what else sounds like a key is none."""
+
+    async def press(line: Line) -> None:
+        at = np.arange(4 * 160) / 8000
+        tones = np.asarray(3000 * (np.sin(2 * np.pi * 770 * at) + np.sin(2 * np.pi * 1336 * at)), np.int16)
+        for frame in encode(tones, Codec.PCMU).reshape(-1, 160):
+            line.deliver(replace(line.packet(0), payload=frame.tobytes()))
+            await line.tick()
+        await line.say(0, 5)
+
+    async def test(line: Line) -> None:
+        await line.say(0, 5)
+        await press(line)
+        assert line.of(DigitHeard) == []
+        await line.connect(fmt=replace(FORMAT, telephone_event=None))
+        await press(line)
+        assert [(event.digit, event.duration_ms) for event in line.of(DigitHeard)] == [("5", 80)]
 
     on_a_line(test)
 
