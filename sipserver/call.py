@@ -8,16 +8,14 @@ say so decides (`Call.end`); then the leg is hung up at once, the rest is put do
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
-
-import structlog
 
 from media.frames import Direction, MediaEvent, MediaFailed, MediaReport, MediaTimeout, MediaUnavailable
 from sipserver.agents import Agents
 from sipserver.background import to_the_end
+from sipserver.call_work import CallWork
 from sipserver.legs import (
     Agreed,
     Answered,
@@ -40,24 +38,12 @@ from sipserver.offer import NotAcceptable
 from sipserver.once import Once
 from sipserver.outcome import NotEstablished, Outcome, later, refused, status_of
 from sipserver.party import Party, Services
-from sipserver.protocols import (
-    CallDirection,
-    CallEnd,
-    CallStatus,
-    EndedReason,
-    Problem,
-    TrunkOptions,
-)
+from sipserver.protocols import CallDirection, CallEnd, CallStatus, EndedReason, TrunkOptions
 from sipserver.renegotiation import Renegotiation
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
 from sipserver.transfer.caller import Caller
 from sipserver.transfer.obeyed import ObeyedRefers
-
-CLOSE_SECONDS = 10.0
-"""How long its media may take to close."""
-ENDED_RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0)
-"""Seconds after each attempt to make a row final. What is still open then, the next start of the node ends as `node_lost`."""
 
 _REFUSALS = {EndedReason.CANCELED: 480, EndedReason.AT_CAPACITY: 503, EndedReason.NODE_LOST: 503}
 """How an inbound call is refused that we end before its answer; 500 for every other reason."""
@@ -79,26 +65,24 @@ class Call:
         """For who placed the call: another leg, where a refusal is not the last word."""
         self._services = services
         self._over: Once[Outcome] = Once()
-        self._group = asyncio.TaskGroup()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._work = CallWork(party.call_id, services.log, services.clock)
         self._leg = leg
         self._sip_call_id = "" if leg is None else leg.call_id
         self._rang = party.direction is CallDirection.INBOUND
         self._session: MediaSession | None = None
-        self._offers = Renegotiation(partial(self._problem, "sip"))
+        self._offers = Renegotiation(partial(self._work.problem, "sip"))
         caller = Caller(
             party=party,
             services=services,
             leg=self._current_leg,
             session=self._agreed_session,
-            spawn=self._spawn,
-            write=self._write,
-            problem=partial(self._problem, "sip"),
+            spawn=self._work.spawn,
+            write=self._work.write,
+            problem=partial(self._work.problem, "sip"),
             being_referred=lambda: self._obeyed.under_way,
         )
         self.agents = Agents(caller, self.end)
         self._obeyed = ObeyedRefers(caller, self.follow, self.end)
-        self._logger = structlog.get_logger().bind(call_id=party.call_id)
 
     # -- for those who make, list and end calls -----------------------------------------------------------------------
 
@@ -145,7 +129,7 @@ class Call:
         self.follow(leg)
         leg.answer(sdp)
         old.hang_up("replaced")
-        self._logger.info("leg replaced")
+        self._work.logger.info("leg replaced")
         if offer is not None:
             await session.connect()
         return True
@@ -172,7 +156,7 @@ class Call:
     async def run(self, establish: Establish) -> None:
         """See the call through; when this returns, its row is final. Raises nothing but CancelledError, and that only then."""
         party = self.party
-        self._logger.info(
+        self._work.logger.info(
             "call begins", direction=party.direction, agent_id=party.agent.id, customer=masked(party.customer_number)
         )
         try:
@@ -181,10 +165,11 @@ class Call:
             self.end(Outcome(EndedReason.NODE_LOST))
             raise
         except Exception:  # the edge of a call: whatever broke, it ends properly and the others go on
-            self._logger.exception("call broken by a defect")
+            self._work.logger.exception("call broken by a defect")
             self.end(Outcome(EndedReason.ERROR))
         finally:
             await to_the_end(self._close())
+            self._let_go()
 
     # -- for those who bring it to its answer --------------------------------------------------------------------------
 
@@ -202,7 +187,7 @@ class Call:
                 options=self._options,
             )
         except MediaUnavailable as error:
-            self._problem("media", f"No media could be opened: {error}")
+            self._work.problem("media", f"No media could be opened: {error}")
             raise NotEstablished(Outcome(EndedReason.AT_CAPACITY)) from None
         self._session.off_record.tell = partial(self._services.log.publish, self.id)
         return self._session
@@ -213,42 +198,41 @@ class Call:
         self._leg = leg
         self._sip_call_id = self._sip_call_id or leg.call_id
         self._services.ladder.watch(leg.call_id, self.id)
-        self._spawn(self._watch_leg(leg))
+        self._work.spawn(self._watch_leg(leg))
 
     def answered(self) -> None:
         """The answer was given, or it came."""
         self.answered_at = self._services.clock()
-        self._logger.info("call answered")
-        self._write(self._services.log.answered(self.id, self._sip_call_id, self.answered_at))
+        self._work.logger.info("call answered")
+        self._work.write(self._services.log.answered(self.id, self._sip_call_id, self.answered_at))
 
     def insecure(self) -> None:
         """The callee did not take our offer, which had to be encrypted."""
-        self._problem(
+        self._work.problem(
             "sip", "The callee takes no encrypted media, and the trunk is set to nothing else (srtp: required)."
         )
 
     def unusable(self, error: NotAcceptable, sip_code: int | None = None) -> NotEstablished:
         """What to raise for a peer's SDP that cannot be used; `sip_code` is what we refuse its INVITE with, where it was one."""
-        self._problem("sip", f"The peer's session description cannot be used: {error}")
+        self._work.problem("sip", f"The peer's session description cannot be used: {error}")
         return NotEstablished(Outcome(EndedReason.ERROR, sip_code))
 
     def unplaceable(self, error: MessageError) -> NotEstablished:
         """What to raise for an invitation that cannot be written as SIP: its trunk is set up in a way that leads nowhere."""
-        self._problem("sip", f"The call cannot be placed on this trunk: {error}")
+        self._work.problem("sip", f"The call cannot be placed on this trunk: {error}")
         return NotEstablished(Outcome(EndedReason.TRUNK_UNAVAILABLE))
 
     # -- the call itself -------------------------------------------------------------------------------------------------
 
     async def _carry(self, establish: Establish) -> None:
-        async with self._group:
+        async with self._work:
             if self._leg is not None:
                 self.follow(self._leg)
-            self._spawn(self._live(establish))
+            self._work.spawn(self._live(establish))
             outcome = await self._over.wait()
             self._leave(outcome)
             self._offers.over()
-            for task in self._tasks:
-                task.cancel()
+            self._work.cancel()
 
     async def _live(self, establish: Establish) -> None:
         try:
@@ -259,7 +243,7 @@ class Call:
         session = self._agreed_session()
         await session.connect()
         self._warn_of_leaked_keys(session)
-        self._spawn(session.watched.watch(self._observe))
+        self._work.spawn(session.watched.watch(self._observe))
         self.end(await self.agents.run(session.media))
 
     def _warn_of_leaked_keys(self, session: MediaSession) -> None:
@@ -267,13 +251,13 @@ class Call:
         source, trunk = self._leg.source if self._leg else None, self.party.trunk
         transport = source.transport if source else trunk.transport if trunk else None
         if session.is_secure and transport in ("udp", "tcp"):
-            self._logger.warning("media keys went over SIP without TLS")
+            self._work.logger.warning("media keys went over SIP without TLS")
 
     def _observe(self, event: MediaEvent) -> None:
         if isinstance(event, MediaTimeout):
             self.end(Outcome(EndedReason.MEDIA_TIMEOUT))
         elif isinstance(event, MediaFailed):
-            self._problem("media", event.reason)
+            self._work.problem("media", event.reason)
             self.end(Outcome(EndedReason.ERROR))
 
     # -- what happens on the leg -----------------------------------------------------------------------------------------
@@ -319,7 +303,7 @@ class Call:
         """The first 18x makes the call ringing. Early media are not listened to: nothing is said before the answer."""
         if 180 <= event.status <= 189 and not self._rang:
             self._rang = True
-            self._write(self._services.log.ringing(self.id, self._sip_call_id, self._services.clock()))
+            self._work.write(self._services.log.ringing(self.id, self._sip_call_id, self._services.clock()))
 
     def _refused(self, event: Refused) -> None:
         leg = self.again(event)
@@ -328,7 +312,7 @@ class Call:
             self.follow(leg)
             return
         if event.problem is not None:
-            self._problem("sip", event.problem)
+            self._work.problem("sip", event.problem)
         self.end(refused(event.status, event.reason, event.cause))
 
     async def _agreed(self, sdp: bytes | None) -> None:
@@ -341,7 +325,7 @@ class Call:
         if self._obeyed.outlives(leg):
             return
         if event.by == "lost":
-            self._problem("sip", event.reason or "The peer no longer answers.")
+            self._work.problem("sip", event.reason or "The peer no longer answers.")
             self.end(Outcome(EndedReason.ERROR))
         else:
             self.end(Outcome(EndedReason.CANCELED if self.answered_at is None else self.agents.parted))
@@ -362,21 +346,15 @@ class Call:
         outcome = self._over.get(Outcome(EndedReason.ERROR))
         self._leave(outcome)
         end = self._last_word(outcome, await self._close_media())
-        self._logger.info("call ended", status=end.status, reason=end.reason, sip_code=end.sip_code)
-        for seconds in ENDED_RETRIES:
-            if await self._kept(self._services.log.ended(self.id, end)):
-                return
-            await asyncio.sleep(seconds)
-        self._logger.error("call is not final", attempts=len(ENDED_RETRIES))
+        await self._work.finish(end)
 
     async def _close_media(self) -> MediaReport | None:
         if self._session is None:
             return None
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                return await self._session.media.close()
+            return await self._session.close()
         except Exception:  # a time-out, or a defect over there: neither may cost the call its last word
-            self._logger.exception("media did not close")
+            self._work.logger.exception("media did not close")
             return None
 
     def _last_word(self, outcome: Outcome, report: MediaReport | None) -> CallEnd:
@@ -391,30 +369,14 @@ class Call:
             sip_call_id=self._sip_call_id or None,
         )
 
+    def _let_go(self) -> None:
+        """Nothing asks for these of a call that is over. They point back at it: without them it is gone at once, and calls leave
+        nothing to the collector of garbage, which holds up all others when it runs.
+        """
+        self.again = _never
+        del self.agents, self._obeyed
+
     # -- tools -------------------------------------------------------------------------------------------------------------
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Work that is cancelled when the call ends."""
-        task = self._group.create_task(work)
-        self._tasks.append(task)
-        return task
-
-    def _write(self, writing: Coroutine[Any, Any, None]) -> None:
-        """A line for the call log. Nobody waits for it, but the call's last word comes after it."""
-        self._group.create_task(self._kept(writing))
-
-    async def _kept(self, writing: Coroutine[Any, Any, None]) -> bool:
-        """Whether the call log took it. A store that fails, whichever way, ends no call that people are speaking on."""
-        try:
-            await writing
-        except Exception:
-            self._logger.exception("call log failed")
-            return False
-        return True
-
-    def _problem(self, part: Literal["sip", "media"], message: str) -> None:
-        self._logger.warning("call problem", part=part)
-        self._write(self._services.log.problem(self.id, Problem(self._services.clock(), part, message)))
 
     @property
     def _options(self) -> TrunkOptions:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from pathlib import Path
 from typing import cast
 
-from media.frames import CallMedia, Direction, MediaPlane, RtpFormat
+from media.frames import CallMedia, Direction, MediaPlane, MediaReport, RtpFormat
 from sipserver.codecs import codecs_named
 from sipserver.offer import OfferAnswer
 from sipserver.protocols import TrunkOptions
 from sipserver.recording_switch import RecordingSwitch
 from sipserver.sdes import Sdes
 from sipserver.watched import WatchedMedia
+
+CLOSE_SECONDS = 10.0
+"""How long media may take to close."""
 
 _DEFAULTS = TrunkOptions()
 
@@ -130,6 +134,11 @@ class MediaSession:
         self._exchange = exchange
         self._wanted, self._proposed = Direction.SENDRECV, None
         return sdp
+
+    async def close(self) -> MediaReport:
+        """Free the row. Raises TimeoutError where that takes longer than `CLOSE_SECONDS`."""
+        async with asyncio.timeout(CLOSE_SECONDS):
+            return await self._media.close()
 
     async def connect(self) -> None:
         """Let media flow as agreed. Before the first agreement there is nothing to follow."""

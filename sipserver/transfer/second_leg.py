@@ -34,9 +34,6 @@ from sipserver.renegotiation import Renegotiation
 from sipserver.transfer.caller import Caller
 from sipserver.transfer.failure import NotTransferred, not_reached
 
-CLOSE_SECONDS = 10.0
-"""How long its media may take to close."""
-
 logger = structlog.get_logger()
 
 
@@ -171,8 +168,7 @@ class SecondLeg:
 
     async def _close_media(self) -> None:
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._session.media.close()
+            await self._session.close()
         except Exception:  # a time-out, or a defect over there: neither may cost the call its last word
             logger.exception("media of a transfer did not close")
 

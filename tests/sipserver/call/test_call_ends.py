@@ -9,8 +9,9 @@ import pytest
 
 from media.frames import DigitHeard, MediaEvent, MediaFailed, MediaTimeout
 from sipserver.agents import POLITE_SECONDS
-from sipserver.call import CLOSE_SECONDS, ENDED_RETRIES
+from sipserver.call_work import ENDED_RETRIES
 from sipserver.legs import Answered, Ended
+from sipserver.media_session import CLOSE_SECONDS
 from sipserver.protocols import ConversationEnd, EndedReason, LiveCall
 from tests.sipserver.call.fakes import AGENT, REPORT, FakeLeg, Stage, peer, until
 from tests.virtual_time import now, run
