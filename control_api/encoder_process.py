@@ -2,9 +2,10 @@
 
     python -m control_api.encoder_process
 
-Requests come on stdin and answers go to stdout, a line of JSON each: `{"wav", "target", "format"}`, and `{}` when it is done,
-`{"unreadable": sentence}`, or `{"errno", "sentence"}`. It ends with its stdin, thus with the server. Encoding in the server itself would
-share the interpreter's lock with SIP and conversations: whoever holds it with a low priority holds up everybody.
+Requests come on stdin and answers go to stdout, a line of JSON each: `{"wav": {"path", "key"}, "target": {"path", "key"}, "format"}`, and
+`{}` when it is done, `{"unreadable": sentence}`, or `{"errno", "sentence"}`. A key is that of the one file, in hexadecimal, or null. The
+process ends with its stdin, thus with the server. Encoding in the server itself would share the interpreter's lock with SIP and
+conversations: whoever holds it with a low priority holds up everybody.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from control_api.encoding import RecordingUnreadable
+from control_api.encoding import Keyed, RecordingUnreadable
 
 NICE = 10
 LONGEST = 900.0
@@ -34,10 +35,10 @@ class EncoderProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
 
-    def transcode(self, wav: Path, target: Path, name: str) -> None:
-        """Write the WAV as `target`, in format `name`. Blocks. Raises RecordingUnreadable, OSError (also when the process died)."""
+    def transcode(self, wav: Keyed, target: Keyed, name: str) -> None:
+        """Write the WAV into `target`, in format `name`. Blocks. Raises RecordingUnreadable, OSError (also when the process died)."""
         with self._lock:
-            answer = self._ask({"wav": str(wav), "target": str(target), "format": name})
+            answer = self._ask({"wav": _told(wav), "target": _told(target), "format": name})
         if "unreadable" in answer:
             raise RecordingUnreadable(answer["unreadable"])
         if "errno" in answer:
@@ -104,13 +105,21 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
         request = json.loads(line)
         answer: dict[str, Any] = {}
         try:
-            transcode(Path(request["wav"]), Path(request["target"]), request["format"])
+            transcode(_heard(request["wav"]), _heard(request["target"]), request["format"])
         except RecordingUnreadable as error:
             answer = {"unreadable": str(error)}
         except OSError as error:
             answer = {"errno": error.errno or 0, "sentence": error.strerror or str(error)}
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
+
+
+def _told(file: Keyed) -> dict[str, str | None]:
+    return {"path": str(file.path), "key": None if file.key is None else file.key.hex()}
+
+
+def _heard(told: Mapping[str, str | None]) -> Keyed:
+    return Keyed(Path(told["path"] or ""), None if told["key"] is None else bytes.fromhex(told["key"]))
 
 
 def main() -> None:

@@ -7,8 +7,10 @@ import errno
 import secrets
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from media.files import PLAIN, Files, SealBroken
 
 PART = ".part"
 """How the name of a file ends that is being made."""
@@ -34,14 +36,27 @@ FORMATS = {
     "wav": Format(".wav", "audio/wav", "pcm_s16le", 0),
 }
 
-Transcode = Callable[[Path, Path, str], None]
-"""Writes the WAV as another file, in a format of that name. Blocks; raises RecordingUnreadable, OSError."""
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A file that is there, and its own key; None where it is not sealed."""
+
+    path: Path
+    key: bytes | None = field(default=None, repr=False)
+
+
+Transcode = Callable[[Keyed, Keyed, str], None]
+"""Writes the WAV into another file, which is empty, in a format of that name. Blocks; raises RecordingUnreadable, OSError."""
 
 
 class Encoder:
-    """Makes compressed recordings, one after the other. Below `min_free` bytes of free disk it makes none: calls need the room."""
+    """Makes compressed recordings, one after the other. Below `min_free` bytes of free disk it makes none: calls need the room.
 
-    def __init__(self, transcode: Transcode, min_free: int = 0) -> None:
+    `files` says how they are read and made: whoever encodes gets the keys of the two files that it works on, no others.
+    """
+
+    def __init__(self, transcode: Transcode, min_free: int = 0, files: Files = PLAIN) -> None:
+        self.files = files
         self._transcode = transcode
         self._min_free = min_free
         self._turn = asyncio.Semaphore(1)
@@ -67,8 +82,12 @@ class Encoder:
         target = wav.with_suffix(FORMATS[name].suffix)
         part = target.with_suffix(f"{target.suffix}.{secrets.token_hex(4)}{PART}")
         try:
-            self._transcode(wav, part, name)
+            source = Keyed(wav, self.files.key_of(wav))
+            self.files.create(part).close()
+            self._transcode(source, Keyed(part, self.files.key_of(part)), name)
             part.replace(target)
+        except SealBroken as error:
+            raise RecordingUnreadable(str(error)) from None
         finally:
             part.unlink(missing_ok=True)
         return target

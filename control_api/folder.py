@@ -38,6 +38,10 @@ class DataFolder:
     def master_key(self) -> Path:
         return self.root / "secrets" / "master.key"
 
+    @property
+    def recordings_proof(self) -> Path:
+        return self.recordings / "keys.proof"
+
     def prepare(self) -> None:
         """Make the folders that are missing, readable by their owner alone. Raises OSError."""
         for folder in (self.root, self.recordings, self.hold_music, self.master_key.parent):

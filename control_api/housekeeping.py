@@ -3,7 +3,7 @@
 A recording is kept for its agent's `recording.retentionDays`, counted from the call's end, as the agent has them now; where it has
 none, for the node's `recording.retention_days`, or else for ever. A call's SIP trace goes after `trace.days`, and with its recording.
 The call's row forgets the recording first, then its files go: whenever the process is killed in between, nothing is promised that is
-not there, and the next round finds the files.
+not there, and the next round finds the files. Where sealed recordings have a new master key, theirs are wrapped with it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control_api.idempotency import LIFETIME
+from control_api.sealing import RecordingVault
 from control_api.services import DAY
 from control_api.store import agents, calls, idempotency, jobs
 from control_api.store.calls import CallEnded
@@ -43,12 +44,14 @@ class Housekeeping:
         traces: Path | None = None,
         trace_days: int = 0,
         retention_days: int | None = None,
+        vault: RecordingVault | None = None,
     ) -> None:
         self._store = store
         self._traces = traces
         self._trace_days = trace_days
         self._recordings = recordings
         self._retention_days = retention_days
+        self._vault = vault
         self._now = now
 
     async def run(self) -> None:
@@ -70,6 +73,8 @@ class Housekeeping:
 
         await self._store.write(forget)
         await self._drop_recordings(now)
+        if self._vault is not None:
+            await self._vault.change_keys()
         if self._traces is not None:
             await asyncio.to_thread(_drop_older, self._traces, now - self._trace_days * DAY)
 

@@ -63,7 +63,7 @@ OPERATIONS: tuple[Op, ...] = (
     Op("GET", "/v1/calls/{call_id}", calls.get_call, "Read a call", returns=Call),
     Op("GET", "/v1/calls/{call_id}/transcript", calls.get_transcript, "Read what was said", returns=Transcript, signed=True),
     Op("GET", "/v1/calls/{call_id}/recording", recordings.get_call_recording, "Fetch the recording", query=RecordingQuery,
-       signed=True, media="audio/*", errors=(404, 409, 410, 503)),
+       signed=True, media="audio/*", errors=(404, 409, 410, 416, 503)),
     Op("POST", "/v1/calls/{call_id}/recording/pause", recordings.pause_call_recording, "Put a call off the record", "calls",
        returns=Call, errors=(409,)),
     Op("POST", "/v1/calls/{call_id}/recording/resume", recordings.resume_call_recording, "Put a call on the record again", "calls",

@@ -31,6 +31,11 @@ class SecretBox:
             raise SecretsUnreadable(f"The master key cannot be used: {error}.") from None
         self._keys = tuple(keys)
 
+    @property
+    def keys(self) -> int:
+        """How many keys there are."""
+        return len(self._keys)
+
     def seal(self, text: str) -> str:
         """The text, encrypted and authenticated."""
         return self._fernet.encrypt(text.encode()).decode()
@@ -41,6 +46,14 @@ class SecretBox:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken:
             raise SecretsUnreadable("A secret was sealed with another master key.") from None
+
+    def is_newest(self, sealed: str) -> bool:
+        """Whether it was sealed with the first key, thus opens when the others are gone."""
+        try:
+            Fernet(self._keys[0]).decrypt(sealed.encode())
+        except InvalidToken:
+            return False
+        return True
 
     def seal_optional(self, text: str | None) -> str | None:
         return None if text is None else self.seal(text)
@@ -57,10 +70,15 @@ def open_box(master_key: Path) -> SecretBox:
     """The box of a data folder; at the first start its key is made. Raises SecretsUnreadable, OSError."""
     if not master_key.exists():
         _make_key(master_key)
+    return read_box(master_key)
+
+
+def read_box(key_file: Path) -> SecretBox:
+    """The box of a file of keys that is there. Raises SecretsUnreadable, OSError."""
     try:
-        return SecretBox(master_key.read_bytes().split())
+        return SecretBox(key_file.read_bytes().split())
     except SecretsUnreadable as error:
-        raise SecretsUnreadable(f"{master_key}: {error}") from None
+        raise SecretsUnreadable(f"{key_file}: {error}") from None
 
 
 def _make_key(path: Path) -> None:

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 import av
 from av.audio.stream import AudioStream
 
-from control_api.encoding import FORMATS, Format, RecordingUnreadable
+from control_api.encoding import FORMATS, Format, Keyed, RecordingUnreadable
+from media.files import PLAIN, SealBroken, Stream
+from media.sealed import open_with
 
 
-def transcode(wav: Path, target: Path, name: str) -> None:
-    """Write the WAV as `target`, in format `name`. Blocks. Raises RecordingUnreadable, OSError."""
+def transcode(wav: Keyed, target: Keyed, name: str) -> None:
+    """Write the WAV into `target`, which is there and empty, in format `name`. Blocks. Raises RecordingUnreadable, OSError."""
     try:
-        _transcode(wav, target, FORMATS[name])
+        with _stream(wav) as source, _stream(target) as sink:
+            _transcode(cast(IO[bytes], source), cast(IO[bytes], sink), FORMATS[name])
     except av.error.InvalidDataError as error:
-        raise RecordingUnreadable(f"{wav.name}: {error}") from None
+        raise RecordingUnreadable(f"{wav.path.name}: {error}") from None
+    except SealBroken as error:
+        raise RecordingUnreadable(f"{wav.path.name}: {error}") from None
 
 
-def _transcode(wav: Path, target: Path, fmt: Format) -> None:
-    with av.open(str(wav)) as source, av.open(str(target), "w", format=fmt.suffix[1:]) as sink:
+def _stream(file: Keyed) -> Stream:
+    return Stream(PLAIN.reopen(file.path) if file.key is None else open_with(file.key, file.path))
+
+
+def _transcode(wav: IO[bytes], target: IO[bytes], fmt: Format) -> None:
+    with av.open(wav, "r", format="wav") as source, av.open(target, "w", format=fmt.suffix[1:]) as sink:
         track = source.streams.audio[0]
         stream = cast(AudioStream, sink.add_stream(fmt.encoder, rate=track.rate, layout="stereo"))
         stream.bit_rate = fmt.bit_rate

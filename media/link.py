@@ -66,7 +66,7 @@ class MediaLink:
             raise MediaUnavailable(self.failed or "No pair of RTP ports is free.")
         call.port = port
         if path is not None:
-            call.recording = Recording(path, self.rings, row)
+            call.recording = Recording(path, self.rings, row, self._recorder.files)
             self._recorder.add(call.recording)
         return call
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from media.call_media import RowCallMedia, row_of
+from media.files import PLAIN, Files
 from media.frames import CallMedia, MediaUnavailable
 from media.recorder import Recorder
 from media.rings import ProcessCounters
@@ -67,10 +68,10 @@ def cores_for(processes: int) -> tuple[int, ...]:
 class ProcessMediaPlane:
     """MediaPlane (media.frames): M media processes, each restarted when it dies, and the recorder's thread."""
 
-    def __init__(self, config: PlaneConfig) -> None:
+    def __init__(self, config: PlaneConfig, files: Files = PLAIN) -> None:
         self._configs = [config.for_process(number) for number in range(config.processes)]
         self._processes: list[MediaProcess | None] = [None] * config.processes
-        self._recorder = Recorder()
+        self._recorder = Recorder(files=files)
         self._stillborn = [0] * config.processes
         self._restarts: dict[int, asyncio.TimerHandle] = {}
         self._all_ready = asyncio.Event()

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
+from media.files import PLAIN, Files, SealBroken
 from media.frames import LINE_SAMPLES
 from media.rings import RECORDING_FRAMES, SharedRings
 from media.wav import WavWriter, repair
@@ -26,10 +27,11 @@ _RING_SAMPLES = RECORDING_FRAMES * LINE_SAMPLES
 class Recording:
     """One call's recording. `problem` is the sentence of the disk's error, None while all is well."""
 
-    def __init__(self, path: Path, rings: SharedRings, row: int) -> None:
+    def __init__(self, path: Path, rings: SharedRings, row: int, files: Files = PLAIN) -> None:
         self.path = path
         self.problem: str | None = None
         self.samples = 0
+        self._files = files
         self._rings = rings
         self._row = row
         self._drained = 0
@@ -51,8 +53,9 @@ class Recording:
     def _guard(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except OSError as error:
-            self.problem = self.problem or f"The recording stopped: {error.strerror or error}."
+        except (OSError, SealBroken) as error:
+            reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+            self.problem = self.problem or f"The recording stopped: {reason}."
 
     def _copy(self, final: int) -> None:
         """Write what was laid since position `_drained`; up to `final` it need not be written again."""
@@ -60,7 +63,7 @@ class Recording:
             return
         if not self._opened:
             self._opened = True
-            self._writer = WavWriter(self.path)
+            self._writer = WavWriter(self.path, self._files)
         if self._writer is None:
             return
         stop = int(self._rings.row.frontier[self._row])
@@ -77,9 +80,13 @@ class Recording:
 
 
 class Recorder:
-    """The recordings under way, and the writer thread; before `start` and after `stop` everything is done by the caller."""
+    """The recordings under way, and the writer thread; before `start` and after `stop` everything is done by the caller.
 
-    def __init__(self, interval: float = 1.0) -> None:
+    `files` says of which kind the recordings' files are.
+    """
+
+    def __init__(self, interval: float = 1.0, files: Files = PLAIN) -> None:
+        self.files = files
         self._interval = interval
         self._lock = threading.Condition()
         self._under_way: set[Recording] = set()

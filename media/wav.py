@@ -6,10 +6,10 @@ file, the samples are appended, and the sizes are completed at the end: by `clos
 
 from __future__ import annotations
 
-import os
 import struct
 from pathlib import Path
 
+from media.files import PLAIN, ByteFile, Files
 from media.frames import LINE_RATE, Pcm
 
 HEADER_BYTES = 44
@@ -29,55 +29,50 @@ def header(samples: int) -> bytes:
 class WavWriter:
     """One recording under way. OSError is the caller's to handle; what was written before it stays readable."""
 
-    def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    def __init__(self, path: Path, files: Files = PLAIN) -> None:
+        self._file = files.create(path)
         try:
-            self._write(header(0), 0)
+            self._file.write(header(0), 0)
         except OSError:
-            os.close(self._fd)
+            self._file.close()
             raise
 
     def put(self, position: int, samples: Pcm) -> None:
         """Write samples, int16 (n, 2), so that the first lies at `position`; positions left out are silence."""
-        self._write(samples.astype("<i2", copy=False).tobytes(), HEADER_BYTES + position * BLOCK)
+        self._file.write(samples.astype("<i2", copy=False).tobytes(), HEADER_BYTES + position * BLOCK)
 
     def close(self) -> int:
         """Complete the header and close. Returns the samples per channel that the file holds."""
         try:
-            return _complete(self._fd)
+            return _complete(self._file)
         finally:
-            os.close(self._fd)
-
-    def _write(self, data: bytes, offset: int) -> None:
-        rest = memoryview(data)
-        while rest:
-            done = os.pwrite(self._fd, rest, offset)
-            rest, offset = rest[done:], offset + done
+            self._file.close()
 
 
-def repair(path: Path) -> int:
+def repair(path: Path, files: Files = PLAIN) -> int:
     """Complete the header of a recording whose writer was killed. Returns its samples per channel; raises OSError.
 
     Samples that were cut in the middle are cut off. Repairing a whole file changes nothing. ValueError when the file is
-    no recording of ours.
+    no recording of ours, or one that cannot be unsealed.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    file = files.reopen(path)
     try:
-        found = os.pread(fd, HEADER_BYTES, 0)
+        file.mend()
+        found = file.read(0, HEADER_BYTES)
         if len(found) < HEADER_BYTES:
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, header(0), 0)
+            file.truncate(0)
+            file.write(header(0), 0)
             return 0
         ours = header(0)
         if found[8:40] != ours[8:40] or found[:4] != b"RIFF":
             raise ValueError(f"{path} is not a recording of ours: its header is another.")
-        return _complete(fd)
+        return _complete(file)
     finally:
-        os.close(fd)
+        file.close()
 
 
-def _complete(fd: int) -> int:
-    samples = max(0, os.fstat(fd).st_size - HEADER_BYTES) // BLOCK
-    os.ftruncate(fd, HEADER_BYTES + samples * BLOCK)
-    os.pwrite(fd, header(samples), 0)
+def _complete(file: ByteFile) -> int:
+    samples = max(0, file.size() - HEADER_BYTES) // BLOCK
+    file.truncate(HEADER_BYTES + samples * BLOCK)
+    file.write(header(samples), 0)
     return samples

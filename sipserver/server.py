@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -33,6 +34,7 @@ from control_api.jobs import JobRunner
 from control_api.live import LiveEvents
 from control_api.metrics import Metrics
 from control_api.recovery import recover
+from control_api.sealing import RecordingVault, open_vault
 from control_api.secrets import SecretBox, open_box
 from control_api.services import Catalogue, Services
 from control_api.signing import LinkSigner
@@ -47,6 +49,7 @@ from inference.extraction import CallAnalyst
 from inference.llm.openai_chat import ChatTimeouts, OpenAiChat
 from inference.stt.pocketsphinx import PocketsphinxEngine
 from inference.tts.espeak import EspeakEngine
+from media.files import Files
 from media.frames import LINE_RATE
 from media.music import decode_music, melody
 from media.plane import PlaneConfig, ProcessMediaPlane, cores_for
@@ -110,6 +113,7 @@ class Base:
     settings: Settings
     folder: DataFolder
     box: SecretBox
+    vault: RecordingVault
     store: Store
     engines: Engines
     plane: ProcessMediaPlane
@@ -165,7 +169,9 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Node:
     stack.callback(bound.close)
     base = await _base(settings, folder, stack)
     # The calls of a server that was killed end before new ones come.
-    await recover(base.store, base.name, base.call_log.recording_path, _repaired_seconds, now())
+    await recover(
+        base.store, base.name, base.call_log.recording_path, partial(_repaired_seconds, base.vault.files), now()
+    )
     await base.directory.refresh()
     stack.push_async_callback(base.call_log.flush)
     phone = await _sip(base, stack)
@@ -178,7 +184,13 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Node:
     base.background.start(runner.run(), "The worker of the jobs")
     base.background.start(base.directory.keep_resolved(), "The look-up of the trunks' names")
     housekeeping = Housekeeping(
-        base.store, folder.recordings, now, folder.traces, settings.trace.days, settings.recording.retention_days
+        base.store,
+        folder.recordings,
+        now,
+        folder.traces,
+        settings.trace.days,
+        settings.recording.retention_days,
+        base.vault,
     )
     base.background.start(housekeeping.run(), "Housekeeping")
     base.background.start(phone.lookout.traces.run(), "The writer of traces")
@@ -190,16 +202,18 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Node:
 
 async def _base(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -> Base:
     box = open_box(folder.master_key)
+    vault = open_vault(folder, box, settings.recording.key_file, sealing=settings.recording.encrypt)
     store = await Store.open(folder.database)
     stack.push_async_callback(store.close)
     engines = await _engines(settings, stack)
-    plane = await _plane(settings, stack)
+    plane = await _plane(settings, vault.files, stack)
     name, live, wake, checks = socket.gethostname(), LiveEvents(), asyncio.Event(), AgentChecks(engines)
     return Base(
         name=name,
         settings=settings,
         folder=folder,
         box=box,
+        vault=vault,
         store=store,
         engines=engines,
         plane=plane,
@@ -317,7 +331,7 @@ def _encoder(base: Base, stack: AsyncExitStack) -> Encoder:
     forget_parts(base.folder.recordings)
     process = EncoderProcess()
     stack.callback(process.close)
-    return Encoder(process.transcode, base.settings.recording.min_free_mb * MEBIBYTE)
+    return Encoder(process.transcode, base.settings.recording.min_free_mb * MEBIBYTE, base.vault.files)
 
 
 def _transfers(base: Base, endpoint: SipEndpoint, stack: AsyncExitStack) -> party.TransferParts:
@@ -378,7 +392,7 @@ def _language_model(settings: Settings) -> OpenAiChat | None:
     return OpenAiChat(settings.llm.base_url, key, ChatTimeouts(first_token=settings.llm.first_token_seconds))
 
 
-async def _plane(settings: Settings, stack: AsyncExitStack) -> ProcessMediaPlane:
+async def _plane(settings: Settings, files: Files, stack: AsyncExitStack) -> ProcessMediaPlane:
     media = settings.media
     first, last = (int(part) for part in media.rtp_ports.split("-"))
     processes = media.processes or max(1, (os.cpu_count() or 1) // 2)
@@ -391,7 +405,7 @@ async def _plane(settings: Settings, stack: AsyncExitStack) -> ProcessMediaPlane
         realtime=media.realtime,
         sockets=media.sockets,
     )
-    plane = ProcessMediaPlane(config)
+    plane = ProcessMediaPlane(config, files)
     stack.push_async_callback(plane.stop)
     await plane.start()
     return plane
@@ -406,8 +420,8 @@ async def _flushed(runner: JobRunner) -> None:
         log.info("jobs left for the next start")
 
 
-def _repaired_seconds(path: Path) -> float | None:
-    return repair(path) / LINE_RATE if path.exists() else None
+def _repaired_seconds(files: Files, path: Path) -> float | None:
+    return repair(path, files) / LINE_RATE if path.exists() else None
 
 
 def _new_id() -> str:

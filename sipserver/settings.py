@@ -201,6 +201,10 @@ class RecordingSection(Section):
         description="recordings are deleted so long after the call, where the agent says nothing",
     )
     url_days: int = Field(default=30, ge=1, le=3650, description="how long signed URLs open, where no retention is set")
+    encrypt: bool = Field(default=False, description="new recordings are sealed on the disk, in all their formats")
+    key_file: Path | None = Field(
+        default=None, description="the keys of sealed recordings, a line each; default: secrets/master.key"
+    )
 
 
 class DiallingSection(Section):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Literal
 
 import structlog
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from control_api.context import Context
 from control_api.encoding import FORMATS, RecordingUnreadable
@@ -16,6 +17,8 @@ from control_api.models.base import Query
 from control_api.models.call import Call
 from control_api.store import calls
 from control_api.store.calls import FINAL
+from control_api.stored_file import StoredFile, stored_file
+from media.files import SealBroken
 
 ENCODE_AGAIN = 60
 """Seconds after which to ask again for a format that cannot be made now."""
@@ -40,19 +43,24 @@ async def get_call_recording(context: Context, query: RecordingQuery, call_id: s
     if call.status not in FINAL:
         raise ApiError(409, "The call is not over; its recording is still being written.")
     try:
-        path = await services.encoder.encode(Path(services.call_log.recording_path(call_id)), query.format)
+        return await _file(context, call_id, query.format)
     except FileNotFoundError:
         if call.recording_deleted:
             raise ApiError(410, "The recording was deleted when its time was over.") from None
         raise not_found("recording") from None
-    except RecordingUnreadable:
+    except (RecordingUnreadable, SealBroken) as error:
+        log.warning("recording cannot be read", call_id=call_id, error=str(error))
         raise ApiError(410, "The recording is damaged.") from None
     except OSError as error:
         log.warning("recording cannot be encoded now", call_id=call_id, error=error.strerror or str(error))
         raise busy("The recording cannot be encoded now; ?format=wav is there.", ENCODE_AGAIN) from None
-    return FileResponse(
-        path, media_type=FORMATS[query.format].media_type, filename=path.name, content_disposition_type="inline"
-    )
+
+
+async def _file(context: Context, call_id: str, name: str) -> StoredFile:
+    """The recording in a format, as the answer. Raises as `Encoder.encode` and `stored_file` do."""
+    encoder = context.services.encoder
+    path = await encoder.encode(Path(context.services.call_log.recording_path(call_id)), name)
+    return await asyncio.to_thread(stored_file, encoder.files, path, FORMATS[name].media_type, context.request.headers)
 
 
 async def pause_call_recording(context: Context, call_id: str) -> Call:

@@ -25,6 +25,7 @@ from media.plane import cores_for
 from media.silero import SileroError, find_model
 from media.sockets.choice import AUTO, BACKENDS, best, works
 from sipserver.commands.certificates import authority_fault, certificate_faults, certificate_state, today
+from sipserver.commands.sealing import sealing_state
 from sipserver.commands.trunk_keys import keys_in_the_clear
 from sipserver.settings import Settings, split_host_port
 
@@ -53,6 +54,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _open_files(settings)
     yield _folder(settings)
     yield _disk(settings)
+    yield Finding("recordings", *sealing_state(settings))
     yield _vad()
     yield _opus()
     yield _engine("recogniser", "pocketsphinx", settings.stt.workers, "agents with a script; English")

@@ -12,24 +12,29 @@ from typing import Any
 
 from starlette.responses import Response
 
+from media.sealed import is_sealed
 from sipserver.demo.phone import PhoneCall
 from sipserver.demo.receiver import Received, Receiver
 from sipserver.legs import Leg
 from tests.acceptance.house import HELLO, SECRET, House, house, query, recording, said, sent, until
 
 ANSWERED, REFUSED, HELD, CAMPAIGN = "+12025550111", "+12025550112", "+12025550113", "+12025550114"
+SETTINGS = {"ANTIPHON__SERVER__MAX_CALLS": "3", "ANTIPHON__RECORDING__ENCRYPT": "true"}
 RINGING, TALKING, FIRST_QUEUED, SECOND_QUEUED = "+12025550151", "+12025550152", "+12025550153", "+12025550154"
 
 
 def test_a_killed_server_loses_nothing(runner: asyncio.Runner, tmp_path: Path) -> None:
-    """Killed with one call answered and spoken on, one ringing, one answered outbound, two queued, and two webhooks under way."""
+    """Killed with one call answered and spoken on, one ringing, one answered outbound, two queued, and two webhooks under way.
+
+    Its recordings are sealed.
+    """
     runner.run(_test(tmp_path))
 
 
 async def _test(folder: Path) -> None:
     async with AsyncExitStack() as stack:
         silent = await stack.enter_async_context(Receiver(SECRET))
-        home = await stack.enter_async_context(house(folder, {"ANTIPHON__SERVER__MAX_CALLS": "3"}))
+        home = await stack.enter_async_context(house(folder, SETTINGS))
         await _Night(home, silent).run()
 
 
@@ -144,6 +149,7 @@ class _Night:
         sound = await recording(await self.home.recorded(lost["id"]))
         assert spoken - 1.6 < sound.seconds < spoken + 0.1
         assert abs(lost["durationSeconds"] - sound.seconds) <= 1
+        assert all(is_sealed(path) for path in (self.home.node.folder / "recordings").glob("*.wav"))
         final = await until(lambda: self._analysed(lost["id"]), "the call is analysed")
         assert final["analysis"]["extractions"] == {"wish": "long"}
 

@@ -16,7 +16,7 @@ import pytest
 from control_api.analysis_job import AnalysisJob
 from control_api.dial_job import DialJob
 from control_api.egress import Answer, EgressFailed, EgressRefused
-from control_api.encoding import Encoder
+from control_api.encoding import Encoder, Keyed
 from control_api.jobs import SECOND
 from control_api.recording_job import RecordingJob
 from control_api.store import deliveries, jobs, outbox
@@ -102,7 +102,7 @@ def write_wav(i: Installation, call_id: str) -> None:
         file.writeframes(np.zeros(2 * 24000, "<i2").tobytes())
 
 
-def no_room(source: Path, target: Path, name: str) -> None:
+def no_room(source: Keyed, target: Keyed, name: str) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 

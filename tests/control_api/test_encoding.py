@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from control_api.encoder_process import NICE, EncoderProcess
-from control_api.encoding import Encoder, RecordingUnreadable, forget_parts
+from control_api.encoding import Encoder, Keyed, RecordingUnreadable, forget_parts
 
 RATE = 8000
 SECONDS = 3
@@ -97,8 +97,8 @@ def test_ffprobe_reads_each_form(process: EncoderProcess, wav: Path, name: str, 
 def test_it_is_made_once_also_when_many_ask(process: EncoderProcess, wav: Path) -> None:
     made: list[Path] = []
 
-    def transcode(source: Path, target: Path, name: str) -> None:
-        made.append(target)
+    def transcode(source: Keyed, target: Keyed, name: str) -> None:
+        made.append(target.path)
         process.transcode(source, target, name)
 
     async def body() -> None:
@@ -141,7 +141,7 @@ def test_calls_need_the_last_of_the_disk(process: EncoderProcess, wav: Path) -> 
 
 def test_what_the_disk_does_not_take_is_the_error_it_was(process: EncoderProcess, wav: Path) -> None:
     with pytest.raises(OSError, match="No such file") as raised:
-        process.transcode(wav, wav.parent / "missing" / "call.mp3", "mp3")
+        process.transcode(Keyed(wav), Keyed(wav.parent / "missing" / "call.mp3"), "mp3")
     assert raised.value.errno == errno.ENOENT
 
 
@@ -159,7 +159,7 @@ def test_a_process_that_dies_is_replaced_with_the_next_request(wav: Path) -> Non
     finally:
         process.close()
     with pytest.raises(OSError, match="stopping"):
-        process.transcode(wav, wav.with_suffix(".mp3"), "mp3")
+        process.transcode(Keyed(wav), Keyed(wav.with_suffix(".mp3")), "mp3")
 
 
 def test_what_a_killed_server_had_begun_is_forgotten(tmp_path: Path) -> None:
