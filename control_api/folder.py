@@ -44,7 +44,7 @@ class DataFolder:
 
     def prepare(self) -> None:
         """Make the folders that are missing, readable by their owner alone. Raises OSError."""
-        for folder in (self.root, self.recordings, self.hold_music, self.master_key.parent):
+        for folder in (self.root, self.recordings, self.hold_music, self.traces, self.master_key.parent):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def lock(self) -> FolderLock:

@@ -82,8 +82,9 @@ async def _serve(mode: str, folder: Path) -> None:
 
 def _lookout(folder: Path, stack: AsyncExitStack) -> Lookout:
     """The guard, a line in the log for each message and the traces, as a server has them."""
-    settings, sockets = load(None, {}), stack.enter_context(ExitStack())
-    return Lookout.make(settings, folder / "traces", _OneNumber(None), nothing_registered, dict, _now, sockets)
+    settings, sockets, traces = load(None, {}), stack.enter_context(ExitStack()), folder / "traces"
+    traces.mkdir()
+    return Lookout.make(settings, traces, _OneNumber(None), nothing_registered, dict, _now, sockets)
 
 
 def _endpoint(lookout: Lookout, ladder: Ladder) -> SipEndpoint:

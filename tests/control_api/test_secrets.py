@@ -26,6 +26,12 @@ def folder(root: Path) -> DataFolder:
     return made
 
 
+def test_every_folder_that_is_written_into_is_there(tmp_path: Path) -> None:
+    place = folder(tmp_path)
+    for made in (place.recordings, place.hold_music, place.traces, place.master_key.parent):
+        assert stat.S_IMODE(made.stat().st_mode) == 0o700
+
+
 def test_the_master_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     place = folder(tmp_path)
     sealed = open_box(place.master_key).seal("s3cret")
