@@ -9,6 +9,7 @@ from control_api.handlers import (
     events,
     health,
     keys,
+    live_orders,
     phone_numbers,
     recordings,
     traces,
@@ -23,6 +24,7 @@ from control_api.models.base import PageQuery
 from control_api.models.call import Call, CallCreate, CallItem, CallQuery, Transcript
 from control_api.models.health import Health
 from control_api.models.key import Key, KeyCreate, NewKey
+from control_api.models.live_orders import CallKeys, CallSpeech
 from control_api.models.phone_number import NumberCreate, NumberUpdate, PhoneNumber
 from control_api.models.trace import Trace, TraceQuery
 from control_api.models.transfer import CallTransfer, Success, TransferTargets
@@ -72,6 +74,9 @@ OPERATIONS: tuple[Op, ...] = (
     Op("GET", "/v1/calls/{call_id}/trace", traces.get_call_trace, "Read a call's SIP messages", query=TraceQuery, returns=Trace),
     Op("GET", "/v1/trace", traces.follow_trace, "Watch all SIP messages", "admin", media="text/event-stream"),
     Op("POST", "/v1/calls/{call_id}/end", calls.end_call, "End a call", "calls", returns=Call, errors=(409,)),
+    Op("POST", "/v1/calls/{call_id}/dtmf", live_orders.press_keys, "Press keys on a call", "calls", CallKeys, returns=Call, errors=(409,)),
+    Op("POST", "/v1/calls/{call_id}/say", live_orders.say, "Have the agent say something", "calls", CallSpeech,
+       returns=Call, errors=(409,)),
     Op("POST", "/v1/calls/{call_id}/transfer", transfers.transfer_call, "Hand a call over", "calls", CallTransfer,
        returns=Call, errors=(409,)),
 

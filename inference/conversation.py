@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 
 from inference.courtesy import courtesies
 from inference.engines import Engines
-from inference.happenings import Happening, Inbox, MediaOver, Tasks, TransferOrdered, TransferOver
+from inference.happenings import Happening, Inbox, MediaOver, SpeechOrdered, Tasks, TransferOrdered, TransferOver
 from inference.ledger import Ledger
 from inference.listener import Deaf, Partial, Recognised
 from inference.message_taker import MessageTaker
@@ -41,7 +41,7 @@ from media.frames import (
     SpeechStarted,
     SpeechStopped,
 )
-from sipserver.protocols import CallLog, ConversationEnd, EndedReason, LiveCall, TransferOrder
+from sipserver.protocols import CallLog, ConversationEnd, EndedReason, LiveCall, SpeechOrder, TransferOrder
 
 
 def utc_now() -> datetime:
@@ -97,6 +97,15 @@ class Conversation:
             and self._talking.may_hand_over()
             and not self._outcome.over
             and self._inbox.offer(TransferOrdered(order))
+        )
+
+    def speak(self, order: SpeechOrder) -> bool:
+        """Have the agent say something; False when nobody talks, or the agent is parting, handing over, or has enough to say."""
+        return (
+            self._talking is not None
+            and self._talking.may_be_told()
+            and not self._outcome.over
+            and self._inbox.offer(SpeechOrdered(order))
         )
 
     def result(self) -> ConversationEnd:
@@ -161,6 +170,8 @@ class Conversation:
                 await talk.written(reply)
             case TransferOrdered(order):
                 await talk.ordered(order)
+            case SpeechOrdered(order):
+                await talk.told(order)
             case TransferOver(outcome):
                 await talk.transfer_over(outcome)
             case MediaTimeout():

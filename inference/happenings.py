@@ -10,7 +10,7 @@ from typing import Any
 from inference.listener import Deaf, Partial, Recognised
 from inference.reply import Written
 from media.frames import LINE_RATE, CallMedia, MediaEvent
-from sipserver.protocols import TransferOrder, TransferOutcome
+from sipserver.protocols import SpeechOrder, TransferOrder, TransferOutcome
 
 _WAITING = 256
 
@@ -33,13 +33,31 @@ class TransferOrdered:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechOrdered:
+    """Somebody ordered the agent to say something."""
+
+    order: SpeechOrder
+
+
+@dataclass(frozen=True, slots=True)
 class TransferOver:
     """What a transfer came to."""
 
     outcome: TransferOutcome
 
 
-Happening = MediaEvent | Partial | Recognised | Deaf | Written | Tick | MediaOver | TransferOrdered | TransferOver
+Happening = (
+    MediaEvent
+    | Partial
+    | Recognised
+    | Deaf
+    | Written
+    | Tick
+    | MediaOver
+    | TransferOrdered
+    | SpeechOrdered
+    | TransferOver
+)
 
 
 class Inbox:

@@ -26,10 +26,11 @@ from inference.reply import Reply, Terms
 from inference.silence import Silence
 from inference.speaker import Mouth
 from inference.speculation import Speculation
+from inference.speech_orders import SpeechOrders
 from inference.stt.base import SttEvent, SttUnavailable
 from inference.turns import EmbeddedJudge, TurnOver, Turns
 from media.frames import LINE_RATE, MarkPlayed
-from sipserver.protocols import EndedReason, LiveCall, TransferOrder, TransferOutcome, Utterance
+from sipserver.protocols import EndedReason, LiveCall, SpeechOrder, TransferOrder, TransferOutcome, Utterance
 
 _MS = LINE_RATE // 1000
 NOISE = 250 * _MS
@@ -87,6 +88,7 @@ class Talk:
         self._learning = Learning(self.outcome.captured)
         self._off_record = call.off_record
         self._discreet = False
+        self._orders = SpeechOrders()
 
     def due(self) -> int:
         """The position at which the loop has something to decide, if nothing happens before."""
@@ -141,6 +143,10 @@ class Talk:
             self.end(EndedReason.MAX_DURATION)
         elif now >= self._limit - FAREWELL and not self._parting:
             await self._part(self._polite.time_is_up, EndedReason.MAX_DURATION)
+        elif order := self._orders.due(
+            free=self._first_at is None and self.floor.reply is None and self.caller.quiet()
+        ):
+            self._say_ordered(order)
         elif self._first_at is not None and now >= self._first_at and self.caller.quiet():
             self._open()
         elif (due := self.silence.next_timer()) is not None and now >= due:
@@ -357,6 +363,28 @@ class Talk:
             reply.terms.then()
         elif self.caller.quiet():
             self.silence.begin(at)
+
+    # -- what somebody orders to be said -------------------------------------------------------------------------------
+
+    def may_be_told(self) -> bool:
+        """Whether an order to say something would be carried out."""
+        return not (self._parting or self.handing.away or self._orders.full())
+
+    async def told(self, order: SpeechOrder) -> None:
+        """Somebody ordered something to be said: as soon as nobody speaks, or now, in place of what the agent says."""
+        if not self.may_be_told():
+            return
+        reply = self.floor.reply
+        if order.interrupt and self.caller.quiet() and (reply is None or reply.may_be_interrupted()):
+            await self._give_up_floor()
+            self._first_at, self._opened = None, True
+            self._say_ordered(order)
+        else:
+            self._orders.add(order)
+
+    def _say_ordered(self, order: SpeechOrder) -> None:
+        self.speculation.forget()
+        self._say(Said(self._texts.render(order.text), ends=order.ends))
 
     # -- handing the caller over ------------------------------------------------------------------------------------------
 

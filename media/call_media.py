@@ -225,14 +225,17 @@ class RowCallMedia:
         """End a pause and go on from frame number `frame`, counted as `played` counts."""
         await self._ask(CommandKind.RESUME, frame=frame)
 
-    async def send_digits(self, digits: str) -> None:
-        """Send keys one after the other, 100 ms each, 50 ms apart. ValueError for what is no key of RFC 4733."""
+    async def send_digits(self, digits: str) -> bool:
+        """Send keys one after the other, 100 ms each, 60 ms apart. ValueError for what is no key of RFC 4733.
+
+        False when the peer takes no telephone-events, or the call is over.
+        """
         codes = [DIGITS.find(digit) for digit in digits.upper()]
         if not codes or -1 in codes:
             raise ValueError(f"{digits!r} is not a string of the keys {DIGITS}.")
         for code in codes[:-1]:
             self._tell(CommandKind.DIGIT, digit=code)
-        await self._ask(CommandKind.DIGIT, digit=codes[-1], on=1)
+        return await self._ask(CommandKind.DIGIT, digit=codes[-1], on=1) != REFUSED
 
     async def bridge(self, other: CallMedia, *, digits: bool = True) -> None:
         """From the next tick on play to each what is heard of the other. Raises MediaUnavailable, ValueError."""

@@ -356,8 +356,11 @@ class CallMedia(Protocol):
     async def resume(self, frame: int) -> None:
         """End a pause and go on from frame number `frame`, at most 1 s before the pause (the start of a word)."""
 
-    async def send_digits(self, digits: str) -> None:
-        """Send RFC 4733 events, 100 ms each; returns when the last has left. ValueError for what is no digit."""
+    async def send_digits(self, digits: str) -> bool:
+        """Send RFC 4733 events, 100 ms each; returns when the last has left. ValueError for what is no digit.
+
+        False when the peer takes no such events, or the call is over.
+        """
 
     async def bridge(self, other: CallMedia, *, digits: bool = True) -> None:
         """From the next tick on play to each what is heard of the other, whatever codec either has.

@@ -22,6 +22,7 @@ from sipserver.protocols import (
     ConversationEnd,
     EndedReason,
     LiveCall,
+    SpeechOrder,
     TransferOrder,
     Variables,
 )
@@ -74,6 +75,10 @@ class Agents:
     def hand_over(self, order: TransferOrder) -> bool:
         """Have the agent hand the caller over. False when there is no conversation that can do it now."""
         return self._conversation is not None and self._conversation.hand_over(order)
+
+    def speak(self, order: SpeechOrder) -> bool:
+        """Have the agent say something. False when there is no conversation that can do it now."""
+        return self._conversation is not None and self._conversation.speak(order)
 
     def refer_progress(self, progress: ReferProgress) -> None:
         """What has become of our REFER."""

@@ -16,6 +16,7 @@ from media.frames import Direction, MediaEvent, MediaFailed, MediaReport, MediaT
 from sipserver.agents import Agents
 from sipserver.background import to_the_end
 from sipserver.call_work import CallWork
+from sipserver.keys_out import pressed
 from sipserver.legs import (
     Agreed,
     Answered,
@@ -38,7 +39,7 @@ from sipserver.offer import NotAcceptable
 from sipserver.once import Once
 from sipserver.outcome import NotEstablished, Outcome, later, refused, status_of
 from sipserver.party import Party, Services
-from sipserver.protocols import CallDirection, CallEnd, CallStatus, EndedReason, TrunkOptions
+from sipserver.protocols import CallDirection, CallEnd, CallStatus, EndedReason, KeysSent, TrunkOptions
 from sipserver.renegotiation import Renegotiation
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
@@ -152,6 +153,12 @@ class Call:
         switch = self._session.off_record
         await (switch.resume("operator") if on else switch.pause("operator"))
         return True
+
+    async def press(self, keys: str) -> KeysSent:
+        """Press keys one after the other; `w` is half a second's pause. Returns when the last has been sent."""
+        if self._session is None or self.answered_at is None or self.is_over:
+            return KeysSent.NOT_LIVE
+        return await pressed(self._session.media, keys)
 
     async def run(self, establish: Establish) -> None:
         """See the call through; when this returns, its row is final. Raises nothing but CancelledError, and that only then."""

@@ -22,6 +22,8 @@ from sipserver.protocols import (
     CheckStep,
     DialOrder,
     EndedReason,
+    KeysSent,
+    SpeechOrder,
     TransferOrder,
     TrialCall,
     Trunk,
@@ -95,6 +97,16 @@ class Calls:
         """Put an answered call off the record, or on it again. False if it is not here, not answered, or over."""
         call = self._live.get(call_id)
         return call is not None and await call.record(on=on)
+
+    async def press(self, call_id: str, keys: str) -> KeysSent:
+        """Press keys on an answered call; `w` is half a second's pause. Returns when the last has been sent."""
+        call = self._live.get(call_id)
+        return KeysSent.NOT_LIVE if call is None else await call.press(keys)
+
+    async def speak(self, call_id: str, order: SpeechOrder) -> bool:
+        """Have the agent of a live call say something. False if it is not here, not answered, or nobody can say it now."""
+        call = self._live.get(call_id)
+        return call is not None and not call.is_over and call.agents.speak(order)
 
     def capacity(self) -> int:
         """How many more calls this node would take now."""

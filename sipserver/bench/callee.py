@@ -37,7 +37,16 @@ from sipserver.logs import configure
 from sipserver.lookout import Lookout
 from sipserver.offer import OfferAnswer
 from sipserver.party import Services
-from sipserver.protocols import Agent, ConversationEnd, LiveCall, RecordingSettings, Route, TransferOrder, Trunk
+from sipserver.protocols import (
+    Agent,
+    ConversationEnd,
+    LiveCall,
+    RecordingSettings,
+    Route,
+    SpeechOrder,
+    TransferOrder,
+    Trunk,
+)
 from sipserver.sdp import sdp_body
 from sipserver.settings import load
 from sipserver.useragent import SipEndpoint
@@ -170,6 +179,9 @@ class _Listening:
         raise AssertionError("Nobody sets it.")
 
     def hand_over(self, order: TransferOrder) -> bool:
+        return False
+
+    def speak(self, order: SpeechOrder) -> bool:
         return False
 
     def result(self) -> ConversationEnd:

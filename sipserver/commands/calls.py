@@ -131,6 +131,32 @@ def transfer(
 
 
 @app.command()
+def press(
+    call_id: CallId,
+    digits: Annotated[str, typer.Argument(help="Such as 1ww204#; w is a pause of half a second.")],
+    key: Key,
+    api: Api = DEFAULT_API,
+) -> None:
+    """Press keys on a call."""
+    with connect(api, key) as client:
+        client.post(_path(call_id, "/dtmf"), {"digits": digits}, seconds=60)
+
+
+@app.command()
+def say(
+    call_id: CallId,
+    text: Annotated[str, typer.Argument(help="What the agent is to say.")],
+    key: Key,
+    api: Api = DEFAULT_API,
+    interrupt: Annotated[bool, typer.Option("--interrupt", help="In place of what the agent says now.")] = False,
+    end_call: Annotated[bool, typer.Option("--end-call", help="Hang up afterwards.")] = False,
+) -> None:
+    """Have the agent of a call say something."""
+    with connect(api, key) as client:
+        client.post(_path(call_id, "/say"), {"text": text, "interrupt": interrupt, "endCall": end_call})
+
+
+@app.command()
 def pause(call_id: CallId, key: Key, api: Api = DEFAULT_API) -> None:
     """Put a call off the record: silence in the recording, nothing written down of what is said or pressed."""
     with connect(api, key) as client:

@@ -23,8 +23,8 @@ from sipserver.protocols.analysis import Analysis, Analyst, FinishedCall
 from sipserver.protocols.bans import BanList, Banned
 from sipserver.protocols.call_log import CallEnd, CallLog, InboundCall
 from sipserver.protocols.calls import CallDirection, CallStatus, EndedReason, LiveEvent, Problem, Utterance, Variables
-from sipserver.protocols.conversations import Conversation, ConversationEnd, Conversations, LiveCall
-from sipserver.protocols.dialling import Dialler, DialOrder
+from sipserver.protocols.conversations import Conversation, ConversationEnd, Conversations, LiveCall, SpeechOrder
+from sipserver.protocols.dialling import Dialler, DialOrder, KeysSent
 from sipserver.protocols.off_record import OffRecord, OffRecordBy
 from sipserver.protocols.routes import AgentDirectory, Fallback, FallbackReason, OpeningHours, Route
 from sipserver.protocols.transfers import (
@@ -71,6 +71,7 @@ __all__ = [
     "Handover",
     "HoldMusicLibrary",
     "InboundCall",
+    "KeysSent",
     "LiveCall",
     "LiveEvent",
     "OffRecord",
@@ -82,6 +83,7 @@ __all__ = [
     "Route",
     "ScriptProblem",
     "SilenceSettings",
+    "SpeechOrder",
     "Transfer",
     "TransferDesk",
     "TransferFailure",

@@ -43,6 +43,19 @@ class LiveCall:
     may_fail: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SpeechOrder:
+    """What the agent is to say because somebody ordered it; `{{variables}}` are filled in.
+
+    It is said when neither side speaks; with `interrupt` at once, in place of what the agent says. With `ends` the agent hangs up
+    afterwards.
+    """
+
+    text: str
+    interrupt: bool = False
+    ends: bool = False
+
+
 class Conversation(Protocol):
     """Talks on one call until there is no more to say; cancelled when the far end hangs up."""
 
@@ -55,6 +68,9 @@ class Conversation(Protocol):
 
     def hand_over(self, order: TransferOrder) -> bool:
         """Somebody ordered the caller to be handed over: the agent lets go and does it. False if it cannot now."""
+
+    def speak(self, order: SpeechOrder) -> bool:
+        """Somebody ordered the agent to say something. False if it cannot: it has gone, is parting, or has enough to say."""
 
     def result(self) -> ConversationEnd:
         """What the conversation has come to so far; also after `run` was cancelled. `reason` None if undecided."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 
 from sipserver.protocols.agents import Agent
 from sipserver.protocols.calls import Variables
+from sipserver.protocols.conversations import SpeechOrder
 from sipserver.protocols.transfers import TransferOrder
 from sipserver.protocols.trunks import Trunk
 
@@ -26,6 +28,14 @@ class DialOrder:
     ring_timeout_seconds: int = 60
 
 
+class KeysSent(Enum):
+    """What became of keys that were to be pressed: `NOT_LIVE` without an answered call, `NOT_TAKEN` by a peer without telephone-events."""
+
+    SENT = "sent"
+    NOT_LIVE = "not_live"
+    NOT_TAKEN = "not_taken"
+
+
 class Dialler(Protocol):
     """Places calls and ends them."""
 
@@ -40,6 +50,12 @@ class Dialler(Protocol):
 
     async def record(self, call_id: str, *, on: bool) -> bool:
         """Put an answered call off the record, or on it again. False if it is not here, not answered, or over."""
+
+    async def press(self, call_id: str, keys: str) -> KeysSent:
+        """Press keys on an answered call, one after the other; `w` is half a second's pause. Returns when the last has been sent."""
+
+    async def speak(self, call_id: str, order: SpeechOrder) -> bool:
+        """Have the agent of a live call say something. False if it is not here, not answered, or nobody can say it now."""
 
     def capacity(self) -> int:
         """How many more calls this node would take now; 0 when draining or full."""

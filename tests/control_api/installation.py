@@ -30,7 +30,7 @@ from control_api.store.engine import Store
 from control_api.store.keys import KeyRow
 from control_api.transcoding import transcode
 from inference.tts.base import Voice
-from sipserver.protocols import Agent, DialOrder, ScriptProblem, TransferOrder, Trunk
+from sipserver.protocols import Agent, DialOrder, KeysSent, ScriptProblem, SpeechOrder, TransferOrder, Trunk
 
 START = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z"""
@@ -73,6 +73,9 @@ class Phone:
     hung_up: list[str] = field(default_factory=list)
     transferred: list[tuple[str, TransferOrder]] = field(default_factory=list)
     recorded: list[tuple[str, bool]] = field(default_factory=list)
+    pressed: list[tuple[str, str]] = field(default_factory=list)
+    takes_keys: bool = True
+    told: list[tuple[str, SpeechOrder]] = field(default_factory=list)
     free: int = 10
     trunk_waits: list[float] = field(default_factory=list)
 
@@ -91,6 +94,17 @@ class Phone:
     async def record(self, call_id: str, *, on: bool) -> bool:
         if call_id in self.live:
             self.recorded.append((call_id, on))
+        return call_id in self.live
+
+    async def press(self, call_id: str, keys: str) -> KeysSent:
+        if call_id not in self.live:
+            return KeysSent.NOT_LIVE
+        self.pressed.append((call_id, keys))
+        return KeysSent.SENT if self.takes_keys else KeysSent.NOT_TAKEN
+
+    async def speak(self, call_id: str, order: SpeechOrder) -> bool:
+        if call_id in self.live:
+            self.told.append((call_id, order))
         return call_id in self.live
 
     def capacity(self) -> int:

@@ -49,7 +49,8 @@ def test_the_commands_are_those_of_the_manual() -> None:
     leaves = {" ".join(path) for path, command in COMMANDS.items() if not hasattr(command, "commands")}
     assert leaves == {
         "init", "serve", "demo", "call", "calls list", "calls show", "calls tail", "calls hangup", "calls transfer",
-        "calls pause", "calls resume", "bans list", "bans lift", "trunk list", "trunk show", "trunk create", "trunk test", "trunk delete",
+        "calls press", "calls say", "calls pause", "calls resume", "bans list", "bans lift",
+        "trunk list", "trunk show", "trunk create", "trunk test", "trunk delete",
         "keys create", "keys list", "keys revoke", "trace", "doctor", "bench media", "bench answer", "bench sip", "config show",
         "openapi", "version",
     }  # fmt: skip

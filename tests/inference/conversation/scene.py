@@ -54,6 +54,7 @@ from sipserver.protocols import (
     LiveCall,
     LiveEvent,
     Problem,
+    SpeechOrder,
     TransferFailure,
     TransferOrder,
     TransferOutcome,
@@ -136,7 +137,7 @@ class Scene:
     hang_up_at: float | None = None
     hear_resumes: bool = True
     transfers: Sequence[Transfers] = ()
-    ordered: Sequence[tuple[float, TransferOrder]] = ()
+    ordered: Sequence[tuple[float, TransferOrder | SpeechOrder]] = ()
     may_fail: bool = False
     off_record: Sequence[tuple[float, bool]] = ()
     """When an operator puts the call off the record (True), and on it again."""
@@ -321,7 +322,7 @@ class FakeMedia:
         self._next, self._paused = frame, False
         self._events.put_nowait(Resumed(self.position(), frame))
 
-    async def send_digits(self, digits: str) -> None:
+    async def send_digits(self, digits: str) -> bool:
         raise NotImplementedError
 
     async def set_recording(self, on: bool) -> None:
@@ -596,11 +597,14 @@ async def _briefed(handover: Handover) -> Sequence[Utterance]:
 
 
 async def _give_orders(
-    conversation: Conversation, orders: Sequence[tuple[float, TransferOrder]], taken: list[bool]
+    conversation: Conversation, orders: Sequence[tuple[float, TransferOrder | SpeechOrder]], taken: list[bool]
 ) -> None:
     for at, order in orders:
         await asyncio.sleep(at - virtual_time.now())
-        taken.append(conversation.hand_over(order))
+        if isinstance(order, SpeechOrder):
+            taken.append(conversation.speak(order))
+        else:
+            taken.append(conversation.hand_over(order))
 
 
 async def _switch(switch: RecordingSwitch, orders: Sequence[tuple[float, bool]]) -> None:

@@ -417,7 +417,7 @@ def test_a_key_comes_as_tones_where_the_peer_has_no_events() -> None:
 def test_digits_leave_as_events_in_place_of_audio_and_the_call_waits_for_the_last() -> None:
     async def test(line: Line) -> None:
         line.call.play(frames(100))
-        await line.plane.during(line.call.send_digits("1#"))
+        assert await line.plane.during(line.call.send_digits("1#"))
         line.collect()
         keys = [packet for packet in line.sent if packet.payload_type == 101]
         told = [TelephoneEvent.parse(packet.payload) for packet in keys]
@@ -433,6 +433,8 @@ def test_digits_leave_as_events_in_place_of_audio_and_the_call_waits_for_the_las
         assert line.call.played() == 100
         with pytest.raises(ValueError, match="keys"):
             await line.call.send_digits("12x")
+        await line.connect(fmt=replace(FORMAT, telephone_event=None))
+        assert not await line.plane.during(line.call.send_digits("1"))
 
     on_a_line(test)
 

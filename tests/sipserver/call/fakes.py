@@ -49,6 +49,7 @@ from sipserver.protocols import (
     LiveEvent,
     Problem,
     Route,
+    SpeechOrder,
     TransferOrder,
     TransferRecord,
     Trunk,
@@ -464,6 +465,7 @@ class FakeConversation:
         self.began_at: float | None = None
         self.cancelled_at: float | None = None
         self.ordered: list[TransferOrder] = []
+        self.told: list[SpeechOrder] = []
         self.takes_orders = True
 
     async def run(self, call: LiveCall) -> ConversationEnd:
@@ -477,6 +479,10 @@ class FakeConversation:
 
     def hand_over(self, order: TransferOrder) -> bool:
         self.ordered.append(order)
+        return self.takes_orders
+
+    def speak(self, order: SpeechOrder) -> bool:
+        self.told.append(order)
         return self.takes_orders
 
     def result(self) -> ConversationEnd:
