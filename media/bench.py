@@ -24,6 +24,7 @@ from media.bench_load import VOICE_SECONDS, voice
 from media.call_media import RowCallMedia
 from media.frames import Codec, Pcm, RtpFormat, RtpRemote
 from media.plane import PlaneConfig, ProcessMediaPlane
+from media.quiet import NoiseSuppression
 from media.rings import ProcessCounters
 from media.sockets.choice import AUTO, best
 from media.stopwatch import Stage
@@ -69,6 +70,7 @@ def bench_media(
     realtime: bool = True,
     warm_up: float = _WARM_UP,
     backend: str = AUTO,
+    noise: NoiseSuppression = NoiseSuppression.OFF,
 ) -> dict[str, Any]:
     """Carry `calls` calls for `seconds` and say what it cost.
 
@@ -79,7 +81,7 @@ def bench_media(
     `yardstick_us` is what one `sendto` of 172 octets costs on the same core at the same time: figures of two machines, or
     of a quiet and a busy hour, compare by their ratio to it. Where `load_seconds` is more than `seconds`, the callers'
     core could not keep up, and the figures flatter. The first `warm_up` seconds are not measured. `backend` names that of
-    the sockets, `realtime` asks for SCHED_FIFO, and what was had is returned as `sockets` and `realtime`.
+    the sockets, `noise` who hears less of it, `realtime` asks for SCHED_FIFO, and what was had is returned as `sockets` and `realtime`.
 
     Raises MediaUnavailable when the plane does not start.
     """
@@ -96,6 +98,7 @@ def bench_media(
                 realtime=realtime,
                 timeout_s=0,
                 sockets=best() if backend == AUTO else backend,
+                noise=noise,
             ),
         )
     )

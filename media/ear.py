@@ -15,6 +15,7 @@ from media.comfort import ComfortNoise
 from media.conceal import Concealer
 from media.frames import LINE_SAMPLES, Codec, Pcm
 from media.jitter import EarJitter
+from media.quiet import NoiseSuppression, Quiet
 from media.resample import Up8to16
 from media.rings import IN_FRAMES, SharedRings
 from media.rows import NEVER, Bools, CallRows, Longs, Rows
@@ -49,11 +50,14 @@ class Judged:
 
 
 class Ear:
-    """Jitter buffer, decoder, concealment, resampler, VAD, and the in-rings that they fill. Without `vad` it is Silero."""
+    """Jitter buffer, decoder, concealment, resampler, noise suppression, VAD, and the in-rings that they fill.
+
+    Without `vad` it is Silero. `noise` says who hears less of it.
+    """
 
     def __init__(
         self, rings: SharedRings, calls: CallRows, tape: Tape, bridges: Bridges, vad: Detector | None = None,
-        lap: Lap = untimed,
+        lap: Lap = untimed, noise: NoiseSuppression = NoiseSuppression.OFF,
     ) -> None:  # fmt: skip
         rows = rings.rows
         self._rings = rings
@@ -74,6 +78,8 @@ class Ear:
         self.wide = WideEar(rows, self.jitter)
         self.comfort = ComfortNoise(rows)
         self.tones = ToneKeys(rows)
+        self._quiet = None if noise is NoiseSuppression.OFF else Quiet(rows)
+        self._judge_quiet = noise is NoiseSuppression.ALL
         self._codec: list[Codec | None] = [None] * rows
         # The position, on the recording's time line, of the row's first packet; the jitter buffer counts from that.
         self._start = np.full(rows, NEVER, np.int64)
@@ -85,6 +91,8 @@ class Ear:
         self._conceal.reset(row)
         self._up.reset(row)
         self._vad.reset(row)
+        if self._quiet is not None:
+            self._quiet.set_row(row, wide=False)
         self._start[row] = NEVER
         self._end[row] = 0
 
@@ -96,6 +104,8 @@ class Ear:
         self._law.open_row(row, Codec.PCMU if codec.is_wideband else codec)
         self._vad.set_narrow(row, not codec.is_wideband)
         self.wide.set_row(row, codec)
+        if self._quiet is not None:
+            self._quiet.set_row(row, wide=codec.is_wideband)
         if before is not None:
             self.jitter.drop(row)
             self._conceal.reset(row)
@@ -142,19 +152,11 @@ class Ear:
         if self.comfort.any:
             self.comfort.fill(taken.lost, pcm, wide)
         lap(Stage.RESAMPLE)
-        heard = self._vad.step(wide, moved)
         rows = np.flatnonzero(moved)
-        everyone = rows.size == len(moved)
-        self._publish(
-            rows,
-            taken.position if everyone else taken.position[rows],
-            pcm if everyone else pcm[rows],
-            wide if everyone else wide[rows],
-            taken.lost[rows],
-            heard.probability[rows],
-            tick,
-        )
-        yield Judged(heard.probability, heard.judged, self._end - heard.end)
+        position = taken.position
+        if rows.size < len(moved):
+            pcm, wide, position = pcm[rows], wide[rows], position[rows]
+        yield self._judge(rows, position, pcm, wide, taken.lost[rows], tick)
         while (more := self.jitter.take_more()).rows.size:
             lap(Stage.JITTER)
             pcm = self._law.decode(more.payload, more.rows)
@@ -165,15 +167,23 @@ class Ear:
             if self.wide.any:
                 self.wide.follow(more, pcm, wide)
             lap(Stage.RESAMPLE)
-            heard = self._vad.step(wide, rows=more.rows)
-            none = np.zeros(len(more.rows), np.bool_)
-            self._publish(more.rows, more.position, pcm, wide, none, heard.probability[more.rows], tick)
-            yield Judged(heard.probability, heard.judged, self._end - heard.end)
+            yield self._judge(more.rows, more.position, pcm, wide, np.zeros(len(more.rows), np.bool_), tick)
+
+    def _judge(self, rows: Rows, position: Longs, pcm: Pcm, wide: Pcm, lost: Bools, tick: int) -> Judged:
+        """Have frames judged, and publish them. Line j of each array is of row `rows[j]`, which are distinct."""
+        quiet = wide
+        if self._quiet is not None:
+            quiet = self._quiet.step(pcm, wide, rows)
+            self._lap(Stage.SUPPRESS)
+        every = None if rows.size == len(self._end) else rows
+        heard = self._vad.step(quiet if self._judge_quiet else wide, rows=every)
+        self._publish(rows, position, pcm, quiet, lost, heard.probability[rows], tick)
+        return Judged(heard.probability, heard.judged, self._end - heard.end)
 
     def _publish(
         self, rows: Rows, position: Longs, pcm: Pcm, wide: Pcm, lost: Bools, speech: NDArray[np.float32], tick: int
     ) -> None:
-        """Lay frames into the in-rings, the recording and the bridges. Line j of each array is of row `rows[j]`, which are distinct."""
+        """Lay frames into the in-rings (`wide`), the recording and the bridges (`pcm`). Lines as in `_judge`."""
         at = self._place(rows, position, tick)
         head = self._rings.row.in_head
         cell = self._first[rows] + head[rows] % IN_FRAMES

@@ -25,6 +25,7 @@ from media.intake import Intake
 from media.keys import Keys
 from media.mouth import Mouth
 from media.orders import Orders
+from media.quiet import NoiseSuppression
 from media.reception import Reception
 from media.records import Event, EventKind
 from media.reports import Reports
@@ -46,12 +47,13 @@ class Engine:
     """All calls of one media process.
 
     timeout_ticks: how long a peer may send nothing though it should, 0 for ever. seed: for SSRCs and noise. epoch: the Unix
-    time of tick 0, for RTCP. vad: Silero, if not given. lap: takes the time of the stages.
+    time of tick 0, for RTCP. vad: Silero, if not given. lap: takes the time of the stages. noise: who hears less of it.
     """
 
     def __init__(
         self, rings: SharedRings, sockets: Sockets, *,
         timeout_ticks: int, seed: int, epoch: float = 0.0, vad: Detector | None = None, lap: Lap = untimed,
+        noise: NoiseSuppression = NoiseSuppression.OFF,
     ) -> None:  # fmt: skip
         chance = random.Random(seed)
         self._rings = rings
@@ -64,7 +66,7 @@ class Engine:
         self._keys = Keys(rings.rows)
         self._bridges = Bridges(rings.rows)
         secure = SecureRows(rings.rows, rings.process)
-        self._ear = Ear(rings, self._calls, tape, self._bridges, vad, lap)
+        self._ear = Ear(rings, self._calls, tape, self._bridges, vad, lap, noise)
         self._mouth = Mouth(
             rings, self._calls, tape, self._bridges, sockets, self._keys, secure, chance.getrandbits(32), lap
         )

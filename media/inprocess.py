@@ -23,6 +23,7 @@ from media.ear import Detector
 from media.engine import Engine
 from media.frames import CallMedia
 from media.link import MediaLink
+from media.quiet import NoiseSuppression
 from media.recorder import Recorder
 from media.rings import SharedRings
 from media.sockets.face import Address
@@ -47,6 +48,7 @@ class InProcessPlane:
         timeout_s: float = 30.0,
         seed: int = 1,
         vad: Detector | None = None,
+        noise: NoiseSuppression = NoiseSuppression.OFF,
     ) -> None:
         self.now = 0
         """The number of the next tick."""
@@ -56,7 +58,7 @@ class InProcessPlane:
         # Not started: without its thread it writes when it is told to, so that simulated time stays exact.
         self._recorder = Recorder()
         self.link = MediaLink(rings, host, self._recorder, kick=_nothing, stuck=self._stuck)
-        self.engine = Engine(rings, self.sockets, timeout_ticks=round(timeout_s * 50), seed=seed, vad=vad)
+        self.engine = Engine(rings, self.sockets, timeout_ticks=round(timeout_s * 50), seed=seed, vad=vad, noise=noise)
 
     async def open(self, call_id: str, recording: Path | None, beside: CallMedia | None = None) -> RowCallMedia:
         """Take a row; completes with the next tick. Every call is beside every other here. Raises MediaUnavailable."""

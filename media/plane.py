@@ -10,12 +10,13 @@ from pathlib import Path
 from media.call_media import RowCallMedia, row_of
 from media.files import PLAIN, Files
 from media.frames import CallMedia, MediaUnavailable
+from media.quiet import NoiseSuppression
 from media.recorder import Recorder
 from media.rings import ProcessCounters
 from media.sockets.choice import AUTO
 from media.supervised import MediaProcess, ProcessConfig
 
-__all__ = ["PlaneConfig", "ProcessMediaPlane", "cores_for"]
+__all__ = ["NoiseSuppression", "PlaneConfig", "ProcessMediaPlane", "cores_for"]
 
 _START_SECONDS = 30.0
 _RESTART_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0)
@@ -29,7 +30,8 @@ class PlaneConfig:
     `host` is the numeric address to bind, `ports` the first and last RTP port, shared out evenly among the processes.
     `rows` is how many calls one process takes at most; `timeout_s` is how long a peer may send nothing although it should,
     before MediaTimeout, 0 for never. `cpus` are cores to bind the processes to, round robin; `realtime` asks for
-    SCHED_FIFO, which must not be given on every core of the machine. `sockets` names the backend (`media.sockets.choice`).
+    SCHED_FIFO, which must not be given on every core of the machine. `sockets` names the backend (`media.sockets.choice`),
+    `noise` who hears less of it.
     """
 
     host: str = "127.0.0.1"
@@ -40,6 +42,7 @@ class PlaneConfig:
     cpus: tuple[int, ...] = ()
     realtime: bool = False
     sockets: str = AUTO
+    noise: NoiseSuppression = NoiseSuppression.OFF
 
     def for_process(self, number: int) -> ProcessConfig:
         """What process `number` (from 0) is told."""
@@ -56,6 +59,7 @@ class PlaneConfig:
             cpu=self.cpus[number % len(self.cpus)] if self.cpus else None,
             realtime=self.realtime,
             sockets=self.sockets,
+            noise=self.noise,
         )
 
 

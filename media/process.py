@@ -26,6 +26,7 @@ import time
 from media.codecs import opus
 from media.engine import Engine
 from media.pacing import Grid, Plan, SendOffset
+from media.quiet import NoiseSuppression
 from media.rings import SharedRings
 from media.scheduling import be_punctual
 from media.sockets.choice import AUTO, BACKENDS, SocketsMissing, open_sockets
@@ -52,7 +53,7 @@ def main() -> None:
         sys.exit(str(error))
     engine = Engine(
         rings, sockets, timeout_ticks=round(arguments.timeout * 50), seed=secrets.randbits(64), epoch=time.time(),
-        lap=Stopwatch(rings.process.stage_ns, time.thread_time_ns).lap,
+        lap=Stopwatch(rings.process.stage_ns, time.thread_time_ns).lap, noise=arguments.noise,
     )  # fmt: skip
     be_punctual(arguments.cpu, arguments.realtime)
     # Loaded now, for the tick must not wait for it when the first call of Opus comes.
@@ -72,6 +73,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--timeout", type=float, required=True)
     parser.add_argument("--cpu", type=int, default=-1)
     parser.add_argument("--sockets", choices=(AUTO, *BACKENDS), default=AUTO)
+    parser.add_argument("--noise", type=NoiseSuppression, default=NoiseSuppression.OFF)
     parser.add_argument("--realtime", action="store_true")
     return parser.parse_args()
 

@@ -24,6 +24,8 @@ class Stage(IntEnum):
     DECODE = auto()
     CONCEAL = auto()
     RESAMPLE = auto()
+    SUPPRESS = auto()
+    """Noise, where that is switched on."""
     GATE = auto()
     """Samples gathered to frames of the VAD, and their level."""
     SILERO = auto()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from media.link import MediaLink
+from media.quiet import NoiseSuppression
 from media.recorder import Recorder
 from media.rings import SharedRings
 
@@ -30,6 +31,7 @@ class ProcessConfig:
     cpu: int | None
     realtime: bool
     sockets: str
+    noise: NoiseSuppression
 
 
 class MediaProcess:
@@ -118,7 +120,7 @@ def _spawn(config: ProcessConfig, rings: int, wake: int, kick: int, lifeline: in
     command = [sys.executable, "-m", "media.process", "--host", config.host]
     command += ["--ports", *map(str, config.ports), "--rows", str(config.rows), "--timeout", str(config.timeout_s)]
     command += ["--rings", str(rings), "--wake", str(wake), "--kick", str(kick), "--lifeline", str(lifeline)]
-    command += ["--sockets", config.sockets]
+    command += ["--sockets", config.sockets, "--noise", config.noise]
     command += ["--parent", str(os.getpid()), "--cpu", str(-1 if config.cpu is None else config.cpu)]
     if config.realtime:
         command.append("--realtime")

@@ -52,7 +52,7 @@ from inference.tts.espeak import EspeakEngine
 from media.files import Files
 from media.frames import LINE_RATE
 from media.music import decode_music, melody
-from media.plane import PlaneConfig, ProcessMediaPlane, cores_for
+from media.plane import NoiseSuppression, PlaneConfig, ProcessMediaPlane, cores_for
 from media.wav import repair
 from sipserver import __version__, party
 from sipserver.background import Background
@@ -404,6 +404,7 @@ async def _plane(settings: Settings, files: Files, stack: AsyncExitStack) -> Pro
         cpus=cores_for(processes) if media.realtime else (),
         realtime=media.realtime,
         sockets=media.sockets,
+        noise=NoiseSuppression(media.noise_suppression),
     )
     plane = ProcessMediaPlane(config, files)
     stack.push_async_callback(plane.stop)

@@ -179,6 +179,10 @@ class MediaSection(Section):
         default="auto",
         description="what moves the packets: native (in C) or plain (in Python); auto: the best that works",
     )
+    noise_suppression: Literal["off", "recogniser", "all"] = Field(
+        default="off",
+        description="take steady noise down for the recogniser, or for the voice activity detection too",
+    )
 
 
 class ApiSection(Section):

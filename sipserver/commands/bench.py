@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,14 +21,20 @@ def media(
     warm_up: Annotated[float, typer.Option("--warm-up", min=0.5, max=60, help="Seconds before that.")] = 6,
     sockets: Annotated[str, typer.Option("--sockets", help="auto, native or plain.")] = "auto",
     realtime: Annotated[bool, typer.Option(help="Ask for SCHED_FIFO, as the server does.")] = True,
+    noise: Annotated[str, typer.Option("--noise", help="Noise suppression: off, recogniser or all.")] = "off",
     as_json: AsJson = False,
 ) -> None:
     """The tick with sockets, VAD and recording for N calls; load comes from another process on another core."""
     from media.bench import bench_media
     from media.frames import MediaUnavailable
+    from media.quiet import NoiseSuppression
 
+    if noise not in list(NoiseSuppression):
+        raise fail("--noise is off, recogniser or all.")
     try:
-        figures = bench_media(calls, seconds, warm_up=warm_up, backend=sockets, realtime=realtime)
+        figures = bench_media(
+            calls, seconds, warm_up=warm_up, backend=sockets, realtime=realtime, noise=NoiseSuppression(noise)
+        )
     except MediaUnavailable as error:
         raise fail(str(error)) from None
     _print(figures, as_json)
@@ -64,6 +71,26 @@ def sip(
     try:
         figures = bench_sip(rate, seconds, "rows" if rows else "signalling")
     except SippMissing as error:
+        raise fail(str(error)) from None
+    _print(figures, as_json)
+
+
+@app.command()
+def noise(
+    speech: Annotated[
+        Path, typer.Argument(help="A folder of recorded speech (.wav), with grammars (.gram) beside it.")
+    ],
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=100, help="How often, each with other noise.")] = 1,
+    recogniser: Annotated[bool, typer.Option(help="Ask the embedded recogniser too: minutes.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Noise suppression on recorded speech in white noise, hum and babble: what it brings, and what it costs."""
+    from sipserver.bench.noise import bench_noise
+    from sipserver.bench.recordings import NoRecordings
+
+    try:
+        figures = bench_noise(speech, rounds, recogniser)
+    except NoRecordings as error:
         raise fail(str(error)) from None
     _print(figures, as_json)
 
