@@ -8,9 +8,10 @@ say so decides (`Call.end`); then the leg is hung up at once, the rest is put do
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from media.frames import Direction, MediaEvent, MediaFailed, MediaReport, MediaTimeout, MediaUnavailable
 from sipserver.agents import Agents
@@ -39,15 +40,12 @@ from sipserver.offer import NotAcceptable
 from sipserver.once import Once
 from sipserver.outcome import NotEstablished, Outcome, later, refused, status_of
 from sipserver.party import Party, Services
-from sipserver.protocols import CallDirection, CallEnd, CallStatus, EndedReason, KeysSent, TrunkOptions
+from sipserver.protocols import CallDirection, CallEnd, CallStatus, EndedReason, KeysSent
 from sipserver.renegotiation import Renegotiation
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
 from sipserver.transfer.caller import Caller
 from sipserver.transfer.obeyed import ObeyedRefers
-
-_REFUSALS = {EndedReason.CANCELED: 480, EndedReason.AT_CAPACITY: 503, EndedReason.NODE_LOST: 503}
-"""How an inbound call is refused that we end before its answer; 500 for every other reason."""
 
 Establish = Callable[["Call"], Awaitable[None]]
 """Brings a call to its answer by `open_session`, `follow` and `answered`; raises NotEstablished where there is none."""
@@ -160,14 +158,16 @@ class Call:
             return KeysSent.NOT_LIVE
         return await pressed(self._session.media, keys)
 
-    async def run(self, establish: Establish) -> None:
-        """See the call through; when this returns, its row is final. Raises nothing but CancelledError, and that only then."""
+    async def run(self, establish: Establish, begin: Coroutine[Any, Any, None] | None = None) -> None:
+        """See the call through; when this returns, its row is final. Raises nothing but CancelledError, and that only then.
+        `begin` writes the row of a call that has none; `kept` waits for that.
+        """
         party = self.party
         self._work.logger.info(
             "call begins", direction=party.direction, agent_id=party.agent.id, customer=masked(party.customer_number)
         )
         try:
-            await self._carry(establish)
+            await self._carry(establish, begin)
         except asyncio.CancelledError:
             self.end(Outcome(EndedReason.NODE_LOST))
             raise
@@ -191,13 +191,18 @@ class Call:
                 recording,
                 session_id=services.clock(),
                 host=await services.media_host(self.party.trunk, self._leg),
-                options=self._options,
+                options=self.party.options,
             )
         except MediaUnavailable as error:
             self._work.problem("media", f"No media could be opened: {error}")
             raise NotEstablished(Outcome(EndedReason.AT_CAPACITY)) from None
         self._session.off_record.tell = partial(self._services.log.publish, self.id)
         return self._session
+
+    async def kept(self) -> None:
+        """Until the call has its row: no call is answered that would be lost with this process. Raises NotEstablished without it."""
+        if not await self._work.begun():
+            raise NotEstablished(Outcome(EndedReason.AT_CAPACITY))
 
     def follow(self, leg: Leg) -> None:
         """This is the call's leg: what happens on it happens to the call."""
@@ -231,8 +236,10 @@ class Call:
 
     # -- the call itself -------------------------------------------------------------------------------------------------
 
-    async def _carry(self, establish: Establish) -> None:
+    async def _carry(self, establish: Establish, begin: Coroutine[Any, Any, None] | None) -> None:
         async with self._work:
+            if begin is not None:
+                self._work.begin(begin)
             if self._leg is not None:
                 self.follow(self._leg)
             self._work.spawn(self._live(establish))
@@ -249,16 +256,10 @@ class Call:
             return
         session = self._agreed_session()
         await session.connect()
-        self._warn_of_leaked_keys(session)
+        if session.keys_in_the_open(self._leg.source if self._leg else None, self.party.trunk):
+            self._work.logger.warning("media keys went over SIP without TLS")
         self._work.spawn(session.watched.watch(self._observe))
         self.end(await self.agents.run(session.media))
-
-    def _warn_of_leaked_keys(self, session: MediaSession) -> None:
-        """SDES keeps keys from those alone who cannot read the signalling (RFC 4568 section 7). What `auto` came to is not known here."""
-        source, trunk = self._leg.source if self._leg else None, self.party.trunk
-        transport = source.transport if source else trunk.transport if trunk else None
-        if session.is_secure and transport in ("udp", "tcp"):
-            self._work.logger.warning("media keys went over SIP without TLS")
 
     def _observe(self, event: MediaEvent) -> None:
         if isinstance(event, MediaTimeout):
@@ -344,8 +345,7 @@ class Call:
         if self._leg is None:
             return
         if self.party.direction is CallDirection.INBOUND and self.answered_at is None:
-            status = outcome.sip_code or _REFUSALS.get(outcome.reason, 500)
-            self._leg.reject(status, headers=later(status, self._services.retry_after))
+            self._leg.reject(outcome.refusal, headers=later(outcome.refusal, self._services.retry_after))
         else:
             self._leg.hang_up(outcome.reason)
 
@@ -377,17 +377,13 @@ class Call:
         )
 
     def _let_go(self) -> None:
-        """Nothing asks for these of a call that is over. They point back at it: without them it is gone at once, and calls leave
-        nothing to the collector of garbage, which holds up all others when it runs.
+        """What points back at a call that is over is dropped: it is gone at once, and leaves nothing to the collector of garbage,
+        whose runs hold up all the others.
         """
         self.again = _never
         del self.agents, self._obeyed
 
     # -- tools -------------------------------------------------------------------------------------------------------------
-
-    @property
-    def _options(self) -> TrunkOptions:
-        return TrunkOptions() if self.party.trunk is None else self.party.trunk.options
 
     def _current_leg(self) -> Leg:
         if self._leg is None:

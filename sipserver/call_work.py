@@ -25,6 +25,7 @@ class CallWork:
         self._clock = clock
         self._group = asyncio.TaskGroup()
         self._tasks: list[asyncio.Task[None]] = []
+        self._row: asyncio.Task[bool] | None = None
 
     async def __aenter__(self) -> None:
         await self._group.__aenter__()
@@ -33,6 +34,14 @@ class CallWork:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._group.__aexit__(kind, error, traceback)
+
+    def begin(self, writing: Coroutine[Any, Any, None]) -> None:
+        """The row itself, where the call has none yet; it is written beside the first steps of the call."""
+        self._row = self._group.create_task(self._kept(writing))
+
+    async def begun(self) -> bool:
+        """Whether the call has its row, as soon as that is known."""
+        return self._row is None or await asyncio.shield(self._row)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Work that is cancelled when the call ends."""
@@ -57,6 +66,8 @@ class CallWork:
     async def finish(self, end: CallEnd) -> None:
         """The call's last word, when everything else is over."""
         self.logger.info("call ended", status=end.status, reason=end.reason, sip_code=end.sip_code)
+        if not await self.begun():
+            return
         for seconds in ENDED_RETRIES:
             if await self._kept(self._log.ended(self._call_id, end)):
                 return

@@ -114,9 +114,9 @@ class Inbound:
         )
         call = Call(_party(called, agent), self._services, leg)
         with self._live.place(call):
-            await self._services.log.begin(called)
             timer = route.trunk.options.session_timer
-            await call.run(partial(self._answer, route, partial(self._establish, leg, must_be_reliable, timer), leg))
+            establish = partial(self._answer, route, partial(self._establish, leg, must_be_reliable, timer), leg)
+            await call.run(establish, begin=self._services.log.begin(called))
 
     async def _replace(self, leg: Leg, replaces: Replaces) -> None:
         """Whoever is on the call has handed it to somebody else, who now takes the other's place (RFC 3891 section 3).
@@ -227,7 +227,7 @@ class Inbound:
             raise
 
     async def _establish(self, leg: Leg, reliably: bool, session_timer: int | None, call: Call) -> None:
-        """180, media, 200. Without an offer in the INVITE ours goes into the 200, and the ACK brings the answer."""
+        """180, media and row, 200. Without an offer in the INVITE ours goes into the 200, and the ACK brings the answer."""
         offer = sdp_body(leg.invite)
         if offer is None and reliably:
             await self._establish_early(leg, session_timer, call)
@@ -235,6 +235,7 @@ class Inbound:
         leg.ring(reliable=reliably)
         session = await call.open_session()
         await asyncio.sleep(self._manners.ring_seconds)
+        await call.kept()
         try:
             sdp = session.offer(plain=True) if offer is None else session.answer(offer)
         except NotAcceptable as error:
@@ -253,6 +254,7 @@ class Inbound:
         except NotAcceptable as error:
             raise call.unusable(error, sip_code=488) from None
         await asyncio.sleep(self._manners.ring_seconds)
+        await call.kept()
         leg.answer(None, session_timer)
         call.answered()
 

@@ -9,8 +9,9 @@ from typing import cast
 
 from media.frames import CallMedia, Direction, MediaPlane, MediaReport, RtpFormat
 from sipserver.codecs import codecs_named
+from sipserver.legs import Source
 from sipserver.offer import OfferAnswer
-from sipserver.protocols import TrunkOptions
+from sipserver.protocols import Trunk, TrunkOptions
 from sipserver.recording_switch import RecordingSwitch
 from sipserver.sdes import Sdes
 from sipserver.watched import WatchedMedia
@@ -82,6 +83,13 @@ class MediaSession:
     def is_secure(self) -> bool:
         """Whether SRTP was agreed to."""
         return self._exchange.negotiated is not None and self._exchange.negotiated.srtp is not None
+
+    def keys_in_the_open(self, source: Source | None, trunk: Trunk | None) -> bool:
+        """SDES keeps keys from those alone who cannot read the signalling (RFC 4568 section 7): whether these could. `source` is where
+        the call came from, if it came; what `auto` came to is not known here.
+        """
+        transport = source.transport if source else trunk.transport if trunk else None
+        return self.is_secure and transport in ("udp", "tcp")
 
     @property
     def local(self) -> bytes | None:

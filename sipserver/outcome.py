@@ -59,6 +59,9 @@ RETRY_AFTER = 30
 """Seconds after which a caller may try again whom the node could not take."""
 
 
+_REFUSALS = {EndedReason.CANCELED: 480, EndedReason.AT_CAPACITY: 503, EndedReason.NODE_LOST: 503}
+
+
 NOT_ACCEPTABLE = (488, 606)
 """What a callee says to an offer that it cannot take (RFC 3261 sections 21.4.26 and 21.6.4)."""
 
@@ -70,6 +73,11 @@ class Outcome:
     reason: EndedReason
     sip_code: int | None = None
     sip_reason: str | None = None
+
+    @property
+    def refusal(self) -> int:
+        """How an inbound call is refused that we end before its answer: 500 where nothing says it better."""
+        return self.sip_code or _REFUSALS.get(self.reason, 500)
 
 
 class NotEstablished(Exception):

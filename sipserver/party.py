@@ -18,6 +18,7 @@ from sipserver.protocols import (
     HoldMusicLibrary,
     TransferDesk,
     Trunk,
+    TrunkOptions,
     Variables,
 )
 from sipserver.trunk_room import TrunkRoom
@@ -74,3 +75,8 @@ class Party:
     not_ready: tuple[str, ...] = ()
     trunk: Trunk | None = None
     stand_in: Colleague | None = None
+
+    @property
+    def options(self) -> TrunkOptions:
+        """Those of its trunk."""
+        return TrunkOptions() if self.trunk is None else self.trunk.options

@@ -100,10 +100,32 @@ def test_a_body_that_is_no_sdp_is_488() -> None:
     assert refused(Stage(), invite(b"hello")) == (488, None)
 
 
-def test_a_store_that_is_down_is_503_for_no_call_is_without_a_row() -> None:
-    stage = Stage()
-    stage.log.down = OSError("disk full")
-    assert refused(stage) == (503, "30")
+def test_a_store_that_is_down_is_503_for_no_call_is_answered_without_a_row() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.log.down = OSError("disk full")
+        leg = stage.ring()
+        await stage.done()
+        assert leg.deeds == [(0, "ring", 180), (0, "reject", 503)]
+        assert leg.retry_after == "30"
+        assert not stage.log.told
+
+    run(scene())
+
+
+def test_the_row_is_written_while_the_media_are_opened_and_the_answer_waits_for_both() -> None:
+    async def scene(row: float, media: float) -> tuple[float | None, float | None]:
+        stage = Stage()
+        stage.log.write_takes, stage.plane.open_takes = row, media
+        leg = stage.ring()
+        await until(2)
+        leg.tell(Ended("bye"))
+        await stage.done()
+        assert stage.log.told["call-1"] == ["begin", "answered sip-1", "ended"]
+        return leg.at("ring"), leg.at("answer")
+
+    assert run(scene(0.5, 0.2)) == (0, 0.5)
+    assert run(scene(0.2, 0.5)) == (0, 0.5)
 
 
 def test_a_broken_directory_is_503() -> None:
@@ -357,7 +379,7 @@ def test_cancel_while_the_row_is_being_written_answers_nobody() -> None:
         await until(0.1)
         leg.tell(Ended("cancel"))
         await stage.done()
-        assert leg.deeds == []
+        assert leg.did == ["ring 180"]
         assert stage.end() == ("failed", "canceled")
 
     run(scene())

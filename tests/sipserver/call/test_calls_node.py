@@ -116,7 +116,7 @@ def test_stop_while_a_row_is_being_begun() -> None:
         leg = stage.ring()
         await until(0.2)
         await stage.calls.stop()
-        assert leg.did == ["reject 503"]
+        assert leg.did == ["ring 180", "reject 503"]
         assert stage.end() == ("failed", "node_lost")
         await stage.done()
 
