@@ -184,13 +184,12 @@ class Call:
         """Take a media row. Raises NotEstablished when there is none. The session id is a time, as RFC 8866 section 5.2 suggests."""
         recording = Path(self._services.log.recording_path(self.id)) if self.party.agent.recording.enabled else None
         try:
-            services = self._services
             self._session = await MediaSession.open(
-                services.media,
+                self._services.media,
                 self.id,
                 recording,
-                session_id=services.clock(),
-                host=await services.media_host(self.party.trunk, self._leg),
+                session_id=self._services.clock(),
+                host=await self._services.media_host(self.party.trunk, self._leg),
                 options=self.party.options,
             )
         except MediaUnavailable as error:
