@@ -138,6 +138,7 @@ def options_of(given: OptionFields) -> TrunkOptions:
         context_headers=tuple(given.context_headers),
         follow_redirects=given.follow_redirects,
         failover_hosts=tuple(given.failover_hosts),
+        rtcp_xr=given.rtcp_xr,
     )
 
 

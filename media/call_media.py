@@ -99,6 +99,7 @@ class RowCallMedia:
             CommandKind.CONNECT,
             host=host.encode("ascii"),
             port=remote.port,
+            on=int(remote.xr),
             rtcp_port=remote.rtcp_port if remote.rtcp_port is not None else remote.port + 1,
             codec=CODECS.index(fmt.codec),
             payload_type=fmt.payload_type,

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from media.ear import Ear
 from media.frames import FINDINGS, FRAME_MS, Finding
-from media.losses import Clusters
+from media.jitter import SLOTS
+from media.losses import G_MIN, Clusters
 from media.quality import burst_ratio, conversational, listening, mos, robustness
 from media.reception import Received, Reception
 from media.rings import RowCounters, RowFigures
@@ -19,6 +20,7 @@ from media.rtp import Sender
 from media.signs import Line, Signs
 from media.srtp import SecureRows
 from media.worst import WorstWindow
+from media.xr import PLC_ENHANCED, VoipMetrics, share, span
 
 OWN_DELAY_MS = 40.0
 """What our packets of 20 ms and the tick add to the way of the voice."""
@@ -96,6 +98,35 @@ class Figures:
         late = int(losses.late[row])
         loss = min(1.0, (max(0, total.lost) + late) / max(1, total.expected))
         return Heard(total, late, loss, losses.clusters(row), *self._ratings(row, loss, total))
+
+    def extended(self, row: int) -> VoipMetrics | None:
+        """What we tell the peer of its stream, where it asks for extended reports; None where nothing has come.
+
+        Nothing is held back to even out delay, so our jitter buffer has none; what comes early is kept as long as it has room.
+        """
+        heard = self.heard(row)
+        if heard is None:
+            return None
+        total, clusters, trip = heard.total, heard.clusters, float(np.nan_to_num(self.round_trip[row]))
+        expected = max(1, total.expected)
+        return VoipMetrics(
+            self._reception.source(row),
+            loss=share(max(0, total.lost) / expected),
+            discarded=share(heard.late / expected),
+            burst_density=share(clusters.burst_density),
+            gap_density=share(clusters.gap_density),
+            burst_ms=span(clusters.burst_packets * FRAME_MS),
+            gap_ms=span(clusters.gap_packets * FRAME_MS),
+            round_trip_ms=span(1000 * trip),
+            end_system_ms=span(OWN_DELAY_MS),
+            g_min=G_MIN,
+            rating=round(heard.conversational),
+            mos_listening=round(10 * mos(heard.listening)),
+            mos_conversational=round(10 * mos(heard.conversational)),
+            configuration=PLC_ENHANCED,
+            buffer_most_ms=SLOTS * FRAME_MS,
+            buffer_ever_ms=SLOTS * FRAME_MS,
+        )
 
     def publish(self, row: int, tick: int) -> None:
         """Lay the row's figures where the main process reads them."""

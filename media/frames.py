@@ -79,11 +79,15 @@ class RtpFormat:
 
 @dataclass(frozen=True, slots=True)
 class RtpRemote:
-    """Where the peer said that it receives RTP (the SDP's c= and m= lines), and RTCP (a=rtcp, else the next port)."""
+    """Where the peer said that it receives RTP (the SDP's c= and m= lines), and RTCP (a=rtcp, else the next port).
+
+    `xr`: it asks for extended reports with VoIP metrics (a=rtcp-xr, RFC 3611 section 5).
+    """
 
     host: str
     port: int
     rtcp_port: int | None = None
+    xr: bool = False
 
 
 class CryptoSuite(StrEnum):

@@ -95,6 +95,7 @@ class Orders:
         host = command.host.decode("ascii")
         remote = (host, command.port) if host and command.port else None
         self._intake.set_remote(row, remote, (host, command.rtcp_port) if remote else None)
+        calls.extended[row] = bool(command.on)
         self._secure.set_row(row, _keys_of(command))
         self._set_format(row, fmt)
         return 0

@@ -141,6 +141,10 @@ class Reception:
         highest = int(self._highest[row]) & 0xFFFFFFFF
         return ReportBlock(int(self._ssrc[row]), fraction, total.lost, highest, int(self._jitter[row]), last_sr, delay)
 
+    def source(self, row: int) -> int:
+        """The SSRC of the row's stream; of the last one, where there were more."""
+        return int(self._ssrc[row])
+
     def received(self, row: int) -> Received:
         """What the row's streams came to, all of the call together."""
         current = int(self._highest[row] - self._base[row]) + 1 if self._started[row] else 0

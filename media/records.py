@@ -44,8 +44,8 @@ class Command(NamedTuple):
     are indexes into CODECS and DIRECTIONS, `suite` into SUITES; `telephone_event` is -1 when the peer has none. `others` are pairs of
     payload type and codec, 255 where there is none; `bitrate` is 0 for no limit. The keys are
     those of `frames.SrtpKeys`, filled up with zeros; the ring forgets them when they are read. `on` is BARGE_IN's `enabled`,
-    RECORDING's switch, for DIGIT whether it is the last of its string (only that one is acknowledged), and for BRIDGE whether
-    keys are sent on. `other` and `other_generation` are BRIDGE's second row.
+    RECORDING's switch, for CONNECT whether the peer asks for extended reports, for DIGIT whether it is the last of its string (only
+    that one is acknowledged), and for BRIDGE whether keys are sent on. `other` and `other_generation` are BRIDGE's second row.
     """
 
     kind: int

@@ -1,4 +1,7 @@
-"""RTCP of all calls: reports every five seconds, BYE at the end, and what the peers' reports tell (RFC 3550 section 6)."""
+"""RTCP of all calls: reports every five seconds, BYE at the end, and what the peers' reports tell (RFC 3550 section 6).
+
+Peers that ask for extended reports get them (RFC 3611).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from media.reception import Reception
 from media.rows import CallRows
 from media.rtcp import (
     Bye,
+    ExtendedReport,
     ReceiverReport,
     RtcpError,
     RtcpPacket,
@@ -82,6 +86,10 @@ class Reports:
             for block in packet.blocks:
                 if block.ssrc == self._sender.ssrc(row):
                     self._figures.reported(row, block, round_trip(block, now))
+        elif isinstance(packet, ExtendedReport):
+            for metrics in packet.blocks:
+                if metrics.ssrc == self._sender.ssrc(row) and metrics.mos is not None:
+                    self._figures.rated(row, metrics.mos)
 
     def send_due(self, tick: int) -> None:
         """Report for the rows whose time has come, and bring the figures up to date that the main process sees."""
@@ -103,8 +111,13 @@ class Reports:
         if address is None:
             return
         description = SourceDescription.of(self._sender.ssrc(row), self._name[row])
-        packets: list[RtcpPacket] = [self._report(row, tick), description, *last]
+        packets: list[RtcpPacket] = [self._report(row, tick), description, *self._extended(row), *last]
         self._sockets.send_control(row, self._secure.seal_control(row, compound(packets)), address)
+
+    def _extended(self, row: int) -> list[RtcpPacket]:
+        """To a peer that asks for it (RFC 3611 section 5), what we heard of it."""
+        metrics = self._figures.extended(row) if self._calls.extended[row] else None
+        return [] if metrics is None else [ExtendedReport(self._sender.ssrc(row), (metrics,))]
 
     def _report(self, row: int, tick: int) -> RtcpPacket:
         block = self._reception.report(row, self._now(tick))

@@ -56,6 +56,8 @@ class CallRows:
         self.timed_out = np.zeros(rows, np.bool_)
         self.reachable = np.zeros(rows, np.bool_)
         """`remote` is known."""
+        self.extended = np.zeros(rows, np.bool_)
+        """The peer asks for extended reports."""
         self.remote: list[Address | None] = [None] * rows
         self.remote_control: list[Address | None] = [None] * rows
         self.codecs: list[dict[int, Codec]] = [{} for _ in range(rows)]

@@ -1,4 +1,4 @@
-"""RTCP (RFC 3550 section 6): reports read and written. The statistics behind them are in `media.reception`."""
+"""RTCP (RFC 3550 section 6, RFC 3611): reports read and written. The statistics behind them are in `media.reception`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from media.xr import VOIP_METRICS, VoipMetrics
+
 VERSION = 2
-SR, RR, SDES, BYE = 200, 201, 202, 203
+SR, RR, SDES, BYE, XR = 200, 201, 202, 203, 207
 CNAME = 1
 MOST_BLOCKS = 31
 
@@ -110,7 +112,18 @@ class Bye:
         return _packet(BYE, len(self.ssrcs), body + bytes(-len(body) % 4))
 
 
-RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Bye
+@dataclass(frozen=True, slots=True)
+class ExtendedReport:
+    """XR (RFC 3611): of its blocks those with VoIP metrics."""
+
+    ssrc: int
+    blocks: tuple[VoipMetrics, ...] = ()
+
+    def __bytes__(self) -> bytes:
+        return _packet(XR, 0, self.ssrc.to_bytes(4, "big") + b"".join(map(bytes, self.blocks)))
+
+
+RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Bye | ExtendedReport
 
 
 def compound(packets: Sequence[RtcpPacket]) -> bytes:
@@ -119,7 +132,7 @@ def compound(packets: Sequence[RtcpPacket]) -> bytes:
 
 
 def parse_compound(data: bytes) -> tuple[RtcpPacket, ...]:
-    """Read one datagram; packet types other than SR, RR, SDES and BYE are stepped over. Raises RtcpError."""
+    """Read one datagram; packet types other than SR, RR, SDES, BYE and XR are stepped over. Raises RtcpError."""
     packets: list[RtcpPacket] = []
     start = 0
     while start < len(data):
@@ -183,6 +196,8 @@ def _read(kind: int, count: int, body: bytes) -> Sequence[RtcpPacket]:
         return [ReceiverReport(_ssrc(body, 0), _blocks(body, 4, count))]
     if kind == SDES:
         return _read_sdes(body, count)
+    if kind == XR:
+        return [_read_xr(body)]
     return [_read_bye(body, count)] if kind == BYE else []
 
 
@@ -208,6 +223,18 @@ def _read_bye(body: bytes, count: int) -> Bye:
     ssrcs = tuple(_ssrc(body, 4 * k) for k in range(count))
     rest = body[4 * count :]
     return Bye(ssrcs, rest[1 : 1 + rest[0]].decode(errors="replace") if rest else "")
+
+
+def _read_xr(body: bytes) -> ExtendedReport:
+    """Blocks of other types are stepped over (RFC 3611 section 3), and one that is cut off: the rest of the datagram is sound."""
+    _need(body, 4)
+    blocks, start = [], 4
+    while start + 4 <= len(body):
+        end = start + 4 + 4 * int.from_bytes(body[start + 2 : start + 4], "big")
+        metrics = VoipMetrics.parse(body[start:end]) if body[start] == VOIP_METRICS else None
+        blocks += [] if metrics is None else [metrics]
+        start = end
+    return ExtendedReport(_ssrc(body, 0), tuple(blocks))
 
 
 def _need(body: bytes, octets: int) -> None:

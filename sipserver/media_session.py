@@ -25,7 +25,9 @@ _DEFAULTS = TrunkOptions()
 def exchange_of(host: str, port: int, session_id: int, options: TrunkOptions) -> OfferAnswer:
     """Offers and answers as a trunk's options want them."""
     sdes = Sdes(options.srtp, secrets.token_bytes)
-    return OfferAnswer(host, port, session_id, codecs_named(options.codecs), ptime=options.ptime, sdes=sdes)
+    return OfferAnswer(
+        host, port, session_id, codecs_named(options.codecs), ptime=options.ptime, sdes=sdes, metrics=options.rtcp_xr
+    )
 
 
 class MediaSession:

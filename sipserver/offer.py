@@ -21,7 +21,7 @@ from sipserver.codecs import (
 )
 from sipserver.message.grammar import quote
 from sipserver.sdes import PLAIN_PROFILES, SECURE_PROFILES, Crypto, Sdes, cryptos
-from sipserver.sdp import Attribute, Format, Media, Origin, SdpError, Session
+from sipserver.sdp import METRICS, Attribute, Format, Media, Origin, SdpError, Session
 
 PTIME = 20
 """Milliseconds of audio that we want to get in a packet, and send where the peer does not say how many it wants."""
@@ -69,6 +69,7 @@ class _Stream:
     events: list[Format]
     direction: Direction
     crypto: Crypto | None
+    metrics: bool
 
     def event(self, rate: int) -> Format | None:
         """Telephone events at the codec's clock rate (RFC 4733 section 2.5.1.1), or at 8 kHz, which many have beside Opus."""
@@ -81,12 +82,12 @@ class OfferAnswer:
 
     `host` and `port` are where we receive RTP. `codecs` is what we speak, in our order, `ptime` the milliseconds of audio that
     we want in a packet. Which codec an answer of ours takes the peer's order decides, or ours with `prefer_ours`; one that is
-    in use stays while the peer still offers it. Without `sdes` media are plain.
+    in use stays while the peer still offers it. Without `sdes` media are plain. `metrics`: we ask for extended reports (RFC 3611).
     """
 
     def __init__(
         self, host: str, port: int, session_id: int, codecs: Sequence[AudioCodec] = G711,
-        *, prefer_ours: bool = False, ptime: int = PTIME, sdes: Sdes | None = None,
+        *, prefer_ours: bool = False, ptime: int = PTIME, sdes: Sdes | None = None, metrics: bool = False,
     ) -> None:  # fmt: skip
         self._host = host
         self._port = port
@@ -94,6 +95,7 @@ class OfferAnswer:
         self._codecs = tuple(codecs)
         self._prefer_ours = prefer_ours
         self._ptime = ptime
+        self._metrics = metrics
         self._sdes = sdes or Sdes("off", bytes)
         self._profile = PLAIN_PROFILES[0]
         self._origin = Origin(session_id, 0, host)
@@ -210,7 +212,7 @@ class OfferAnswer:
             crypto = secured(media)
         except SdpError as error:
             raise NotAcceptable(str(error), 302) from None
-        return _Stream(media, address, common, events, theirs.direction_of(media), crypto)
+        return _Stream(media, address, common, events, theirs.direction_of(media), crypto, theirs.wants_metrics(media))
 
     def _pick(self, common: list[Format]) -> Format:
         if self.negotiated is not None:
@@ -239,7 +241,7 @@ class OfferAnswer:
         host = str(stream.address)
         if self.negotiated is not None and stream.address.is_unspecified:
             host = self.negotiated.remote.host
-        return RtpRemote(host, stream.media.port, stream.media.rtcp_port)
+        return RtpRemote(host, stream.media.port, stream.media.rtcp_port, stream.metrics)
 
     def _codec_of(self, form: Format) -> AudioCodec:
         return next(codec for codec in self._codecs if codec.matches(form))
@@ -258,6 +260,7 @@ class OfferAnswer:
     ) -> Media:
         numbers = [str(form.payload_type) for form in (*formats, *events)]
         attributes = [line for form in (*formats, *events) for line in lines_of(form)]
+        attributes += [("rtcp-xr", METRICS)] if self._metrics else []
         attributes += [("ptime", str(self._ptime)), *crypto, (direction.value, None)]
         return Media("audio", self._port, protocol, tuple(numbers), None, tuple(attributes))
 

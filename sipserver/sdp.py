@@ -33,6 +33,8 @@ _MEDIA = re.compile(r"(\S+)\s+([0-9]{1,5})(?:/[0-9]+)?\s+(\S+)((?:\s+\S+)*)\s*")
 _ADDRESS = re.compile(r"IN\s+IP[46]\s+([^\s/]+)(?:/\S*)?\s*", re.IGNORECASE)
 _ORIGIN = re.compile(r"(\S+)\s+([0-9]{1,20})\s+([0-9]{1,20})\s+IN\s+IP[46]\s+(\S+)\s*", re.IGNORECASE)
 _RTPMAP = re.compile(r"\s*([0-9]|[1-9][0-9]|1[01][0-9]|12[0-7])\s+([^/\s]+)/([0-9]{1,6})(?:/([0-9]{1,2}))?\s*")
+METRICS = "voip-metrics"
+"""The extended reports that we ask for and send (RFC 3611 section 5.1)."""
 _RTCP = re.compile(r"\s*([0-9]{1,5})(?:\s+IN\s+IP[46]\s+(\S+))?\s*", re.IGNORECASE)
 _WORD = re.compile(r"[^\s\x00]+")
 _DIRECTIONS = frozenset(direction.value for direction in Direction)
@@ -156,6 +158,13 @@ class Session:
     def host_of(self, media: Media) -> str | None:
         """Where this stream is received."""
         return media.host or self.host
+
+    def wants_metrics(self, media: Media) -> bool:
+        """Whether the writer asks for RTCP's extended reports with VoIP metrics; the stream's own line counts before the session's
+        (RFC 3611 section 5.1)."""
+        value = media.get("rtcp-xr")
+        wanted = _first(self.attributes, "rtcp-xr") if value is None else value
+        return METRICS in (wanted or "").lower().split()
 
     def direction_of(self, media: Media) -> Direction:
         """Which way the stream flows, seen from the writer.

@@ -106,6 +106,7 @@ class TrunkOptions(Body):
     ]
     follow_redirects: bool = False
     failover_hosts: Annotated[list[Host], Field(max_length=7, default_factory=list), AfterValidator(_once)]
+    rtcp_xr: bool = False
 
     @model_validator(mode="after")
     def _reads_national_numbers(self) -> TrunkOptions:

@@ -17,6 +17,7 @@ class TrunkOptions:
     `ptime` milliseconds. `max_channels`, `max_calls_per_second`, `ring_timeout_seconds` None: no limit of the trunk's own.
     `advertised_address`: the host in Via, Contact and SDP; peers inside `local_nets` (CIDR) see our own address instead.
     `failover_hosts`: where calls go, in this order, that the trunk's own host does not take; calls may come from them too.
+    `rtcp_xr`: we ask its peers for extended reports (RFC 3611); they get ours where they ask.
     `caller_id`: where an inbound caller's number is read; `context_headers`: names of headers that become variables.
     """
 
@@ -43,6 +44,7 @@ class TrunkOptions:
     context_headers: tuple[str, ...] = ("User-to-User",)
     follow_redirects: bool = False
     failover_hosts: tuple[str, ...] = ()
+    rtcp_xr: bool = False
 
 
 @dataclass(frozen=True, slots=True)

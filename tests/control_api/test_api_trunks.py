@@ -41,6 +41,7 @@ EVERYTHING: dict[str, Any] = {
     "contextHeaders": ["X-Ticket"],
     "followRedirects": True,
     "failoverHosts": ["sip2.example.org", "192.0.2.99"],
+    "rtcpXr": True,
 }
 
 
@@ -143,6 +144,7 @@ def test_every_option_reaches_the_calls(tmp_path: Path) -> None:
                 context_headers=("X-Ticket",),
                 follow_redirects=True,
                 failover_hosts=("sip2.example.org", "192.0.2.99"),
+                rtcp_xr=True,
             )
             assert made.directory.trunks_of("192.0.2.99") == (known,), "calls may come from all its hosts"
             path = f"/v1/trunks/{trunk['id']}"

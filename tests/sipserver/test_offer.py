@@ -357,3 +357,23 @@ def test_g722_at_the_rate_that_it_really_has_is_not_what_anybody_means() -> None
 def test_l16_is_offered_only_by_name() -> None:
     assert _audio(_leg(codecs=codecs_named(("L16", "PCMU"))).offer())[1][:2] == ("97", "0")
     assert "97" not in _audio(_leg().offer())[1]
+
+
+def test_metrics_are_asked_for_where_that_is_wanted_and_the_peer_is_told_where_it_asks() -> None:
+    """RFC 3611 section 5.2: each side asks for itself."""
+    ask, asked = "a=rtcp-xr:rcvr-rtt=all voip-metrics", b"a=rtcp-xr:voip-metrics\r\n"
+    wanting, other = _leg(metrics=True), _leg()
+    assert asked in wanting.answer(_sdp(*AUDIO))
+    assert wanting.negotiated is not None
+    assert not wanting.negotiated.remote.xr
+    assert asked not in other.answer(_sdp(*AUDIO, ask))
+    assert other.negotiated is not None
+    assert other.negotiated.remote.xr
+    # An answer to our offer; the session's line, which that of the stream overrules; a peer that asks no more.
+    offering = _leg(metrics=True)
+    assert asked in offering.offer()
+    for lines, wanted in (((ask, *AUDIO), True), ((ask, *AUDIO, "a=rtcp-xr:stat-summary"), False), (AUDIO, False)):
+        offering.offer()
+        offering.accept_answer(_sdp(*lines))
+        assert offering.negotiated is not None
+        assert offering.negotiated.remote.xr is wanted

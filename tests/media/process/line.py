@@ -19,6 +19,7 @@ from media.rtp import RtpPacket
 from media.vad import Heard
 
 PEER = ("192.0.2.1", 4000)
+AT_PEER = RtpRemote(*PEER)
 FORMAT = RtpFormat(Codec.PCMU, 0, telephone_event=101)
 LOUD = 1000
 """A frame whose peak is above this is speech to `LoudIsSpeech`."""
@@ -58,8 +59,10 @@ class Line:
         self.sequence = 65530
         self.timestamp = 2**32 - 800
 
-    async def connect(self, direction: Direction = Direction.SENDRECV, fmt: RtpFormat = FORMAT) -> None:
-        await self.plane.during(self.call.connect(RtpRemote(*PEER), fmt, direction))
+    async def connect(
+        self, direction: Direction = Direction.SENDRECV, fmt: RtpFormat = FORMAT, remote: RtpRemote = AT_PEER
+    ) -> None:
+        await self.plane.during(self.call.connect(remote, fmt, direction))
         self.collect()
 
     def packet(self, value: int = 0, number: int | None = None, codec: Codec = Codec.PCMU) -> RtpPacket:

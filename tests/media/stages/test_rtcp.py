@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from media.rtcp import (
     Bye,
+    ExtendedReport,
     ReceiverReport,
     ReportBlock,
     RtcpError,
@@ -19,6 +20,7 @@ from media.rtcp import (
     parse_compound,
     round_trip,
 )
+from media.xr import VoipMetrics, share, span
 
 U32 = st.integers(0, 2**32 - 1)
 BLOCKS = st.lists(
@@ -32,7 +34,38 @@ OTHERS = st.builds(SourceDescription, U32, ITEMS) | st.builds(
     Bye, st.lists(U32, max_size=31).map(tuple), st.text(max_size=40)
 )
 
+OCTET, TWO = st.integers(0, 255), st.integers(0, 0xFFFF)
+METRICS = st.builds(
+    VoipMetrics, U32, OCTET, OCTET, OCTET, OCTET, TWO, TWO, TWO, TWO, st.integers(-128, 127), st.integers(-128, 127),
+    OCTET, OCTET, OCTET, OCTET, OCTET, OCTET, OCTET, TWO, TWO, TWO,
+)  # fmt: skip
+EXTENDED = st.builds(ExtendedReport, U32, st.lists(METRICS, max_size=3).map(tuple))
+
 BLOCK = ReportBlock(2, 64, -1, 0x10005, 40, 0x11112222, 65536)
+
+METRICS_BLOCK = VoipMetrics(
+    2,
+    13,
+    3,
+    8,
+    38,
+    180,
+    4000,
+    20,
+    40,
+    -30,
+    -70,
+    30,
+    16,
+    92,
+    127,
+    43,
+    41,
+    0xB0,
+    buffer_ms=40,
+    buffer_most_ms=80,
+    buffer_ever_ms=640,
+)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +85,15 @@ BLOCK = ReportBlock(2, 64, -1, 0x10005, 40, 0x11112222, 65536)
             "80c90001 00000001  81ca0003 00000001 01036162 63000000  81cb0002 00000001 03627965",
             (ReceiverReport(1), SourceDescription.of(1, "abc"), Bye((1,), "bye")),
         ),
+        (
+            # RFC 3611 section 4.7, laid out by hand; before it a block of another type (DLRR), which is stepped over.
+            "80c90001 00000001  80cf000e 00000001  05000003 00000002 00000003 00000004"
+            "07000008 00000002 0d030826 00b40fa0 00140028 e2ba1e10 5c7f2b29 b0000028 00500280",
+            (ReceiverReport(1), ExtendedReport(1, (METRICS_BLOCK,))),
+        ),
+        # One that says that it is longer than its packet, and one of another length than RFC 3611 gives it.
+        ("80c90001 00000001  80cf0002 00000001 07000008", (ReceiverReport(1), ExtendedReport(1))),
+        ("80c90001 00000001  80cf0003 00000001 07000001 00000002", (ReceiverReport(1), ExtendedReport(1))),
         # An application's packet (204) between the others is stepped over.
         ("80c90001 00000001  80cc0002 00000001 41424344  80cb0000", (ReceiverReport(1), Bye(()))),
     ],
@@ -126,3 +168,32 @@ def test_round_trip_time(last_sr: int, delay: int, now: int, seconds: float | No
 def test_ntp_times() -> None:
     assert ntp_from_unix(0) == 2_208_988_800 << 32
     assert middle(0x11112222_33334444) == 0x22223333
+
+
+@given(report=REPORTS, extended=EXTENDED)
+def test_extended_reports_are_read_as_they_were_written(
+    report: SenderReport | ReceiverReport, extended: ExtendedReport
+) -> None:
+    wire = compound([report, extended])
+    assert parse_compound(wire) == (report, extended)
+
+
+@given(octets=st.binary(max_size=60).map(lambda found: found[: len(found) // 4 * 4]))
+def test_no_extended_report_does_harm(octets: bytes) -> None:
+    words = (len(octets) // 4 + 1).to_bytes(2, "big")
+    first, extended = parse_compound(bytes(ReceiverReport(1)) + b"\x80\xcf" + words + bytes(4) + octets)
+    assert (first, isinstance(extended, ExtendedReport)) == (ReceiverReport(1), True)
+
+
+@pytest.mark.parametrize(
+    ("listening", "conversational", "mos"),
+    [(43, 41, 4.1), (43, 127, 4.3), (127, 127, None), (0, 200, None), (10, 0, 1.0), (50, 51, 5.0)],
+)
+def test_a_score_that_cannot_be_is_none(listening: int, conversational: int, mos: float | None) -> None:
+    metrics = VoipMetrics(1, *[0] * 8, mos_listening=listening, mos_conversational=conversational)
+    assert metrics.mos == mos
+
+
+def test_what_does_not_fit_is_the_most_that_does() -> None:
+    assert [share(part) for part in (-1.0, 0.0, 0.5, 1.0, 3.0)] == [0, 0, 128, 255, 255]
+    assert [span(ms) for ms in (-1, 0, 19.6, 1e9)] == [0, 0, 20, 0xFFFF]
