@@ -62,7 +62,7 @@ class RecordingVault:
         """Where a new key stands on the first line, wrap the key of each recording with it. Raises OSError."""
         if old_key_may_go(self._folder, self._box):
             return
-        paths = await asyncio.to_thread(lambda: sorted(self._folder.recordings.iterdir()))
+        paths = await asyncio.to_thread(lambda: [path for path in self._folder.recordings.iterdir() if path.is_file()])
         changed = 0
         for at in range(0, len(paths), BATCH):
             changed += await asyncio.to_thread(self._rewrap_all, paths[at : at + BATCH])

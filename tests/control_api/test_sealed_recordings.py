@@ -157,6 +157,8 @@ def test_a_new_master_key_takes_over_and_the_old_one_goes(process: EncoderProces
         assert sealing_state(settings(tmp_path)) == ("ok", f"sealed with {keys}")
         keys.write_bytes(Fernet.generate_key() + b"\n" + keys.read_bytes())
         assert "are still needed" in sealing_state(settings(tmp_path))[1]
+        # As on a disk of its own.
+        (i.folder.recordings / "lost+found").mkdir()
         both = vault_of(tmp_path)
         await Housekeeping(i.store, i.folder.recordings, i.clock, vault=both).tidy()
         assert "may go" in sealing_state(settings(tmp_path))[1]

@@ -19,7 +19,7 @@ from media.either import EitherFiles
 from media.files import SealBroken, Stream
 from media.recorder import Recording
 from media.rings import RECORDING_FRAMES, SharedRings
-from media.sealed import KEY_BYTES, PAGE, ROOM, SealedFile, SealedFiles, open_with
+from media.sealed import KEY_BYTES, PAGE, ROOM, SealedFiles, open_with
 from media.wav import HEADER_BYTES, WavWriter, repair
 
 SECOND = 8000
@@ -223,16 +223,41 @@ def test_a_writer_that_is_killed_leaves_a_recording_with_its_pauses(tmp_path: Pa
     assert (heard[~paused] == 7).all()
 
 
-def test_a_full_disk_keeps_the_pages_that_are_there(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    file = FILES.create(path)
-    file.write(b"a" * ROOM, 0)
-    file.close()
-    reader = SealedFile(os.open(path, os.O_RDONLY), FILES.key_of(path))
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        reader.write(b"b" * 10, ROOM)
-    assert reader.read(0, 2 * ROOM) == b"a" * ROOM
-    reader.close()
+_CRAMPED = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from media.recorder import Recording
+from media.rings import RECORDING_FRAMES, SharedRings
+from media.sealed import SealedFiles
+class Mask:
+    def wrap(self, key):
+        return bytes([7]) + bytes(octet ^ 7 for octet in key)
+    def unwrap(self, wrapped):
+        return bytes(octet ^ 7 for octet in wrapped[1:])
+rings = SharedRings.create(1)
+# A write that does not fit is cut in the middle of a page, as on a full disk.
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+rings.reset_row(0, generation=1)
+rings.recording[:] = 7
+recording = Recording(Path(sys.argv[1]), rings, 0, SealedFiles(Mask()))
+for second in range(1, 8):
+    rings.row.frontier[0], rings.row.recorded[0] = second * 8000, (second - 1) * 8000
+    recording.drain()
+recording.finish()
+print(recording.problem, recording.samples)
+"""
+
+
+@pytest.mark.parametrize("room", [20 * PAGE + 1000, 21 * PAGE])
+def test_a_recording_that_has_no_more_room_keeps_what_it_has(tmp_path: Path, room: int) -> None:
+    path = tmp_path / "call.wav"
+    command = [sys.executable, "-c", _CRAMPED, str(path), str(room)]
+    said, kept = subprocess.run(command, capture_output=True, text=True, check=True).stdout.rsplit(maxsplit=1)
+    assert said == "The recording stopped: File too large."
+    assert 2 * SECOND <= int(kept) <= room // 4
+    assert len(samples(path)) == int(kept)
+    assert (samples(path) == 7).all()
 
 
 def test_a_key_is_wrapped_anew_and_nothing_else_changes(tmp_path: Path) -> None:
