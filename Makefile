@@ -6,7 +6,12 @@ READY  := $(VENV)/.ready
 PEERS  := sip-tester baresip-core baresip-ffmpeg tshark ffmpeg flite kamailio kamailio-tls-modules linphone-cli iproute2
 CODE   := sipserver media inference control_api
 
-.PHONY: help setup native demo test check format bench fuzz peers wheel clean
+# For make load.
+CALLS   ?= 24
+AT_ONCE ?= 6
+RATE    ?= 1
+
+.PHONY: help setup native demo test check format bench load fuzz peers wheel clean
 
 help:
 	@echo "make setup   the virtual environment in $(VENV) (again at any time)"
@@ -15,6 +20,7 @@ help:
 	@echo "make test    every test, with the real SIP peers where this is root"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make bench   the media plane's figures"
+	@echo "make load    callers who talk, from INVITE to webhook, with gates (CALLS=24 AT_ONCE=6 RATE=1)"
 	@echo "make fuzz    three minutes of spoilt SIP messages against the user agent"
 	@echo "make wheel   the package, in dist/"
 	@echo "make clean   removes what these made, the environment too"
@@ -54,6 +60,9 @@ format: setup
 
 bench: setup
 	$(BIN)/antiphon bench media
+
+load: setup peers
+	$(BIN)/python -m tests.load --calls $(CALLS) --at-once $(AT_ONCE) --rate $(RATE)
 
 fuzz: setup
 	$(BIN)/python -m tests.sipserver.fuzz --minutes 3

@@ -55,7 +55,7 @@ async def ring(port: int, load: Load, folder: Path, service: str = "service") ->
         *("-trace_stat", "-stf", "stat.csv", "-fd", "1", "-trace_rtt", "-rtt_freq", "1"),
     )
     await process.wait()
-    return _tally(folder)
+    return tally(folder)
 
 
 async def callee(cpu: int | None, port: int, folder: Path) -> asyncio.subprocess.Process:
@@ -81,7 +81,8 @@ async def _spawn(cpu: int | None, folder: Path, *arguments: str) -> asyncio.subp
     return process
 
 
-def _tally(folder: Path) -> Tally:
+def tally(folder: Path) -> Tally:
+    """What a SIPp that has ended wrote into `stat.csv` and by `-trace_rtt`."""
     with (folder / "stat.csv").open(newline="") as file:
         last = list(csv.DictReader(file, delimiter=";"))[-1]
     return Tally(
