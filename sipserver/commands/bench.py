@@ -95,6 +95,23 @@ def noise(
     _print(figures, as_json)
 
 
+@app.command()
+def concealment(
+    speech: Annotated[Path, typer.Argument(help="A folder of recorded speech (.wav).")],
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=100, help="How often, each with other losses.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Lost packets in recorded speech, filled with silence, with repetition, and as calls are heard here."""
+    from sipserver.bench.concealment import bench_concealment
+    from sipserver.bench.recordings import NoRecordings
+
+    try:
+        figures = bench_concealment(speech, rounds)
+    except NoRecordings as error:
+        raise fail(str(error)) from None
+    _print(figures, as_json)
+
+
 def _print(figures: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(figures, indent=2))

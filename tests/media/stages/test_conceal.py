@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from media.conceal import FADE_FRAMES, Concealer
+from media.conceal import FADE, FADE_FRAMES, Concealer
 
 YES, NO = np.array([True]), np.array([False])
 
@@ -56,8 +56,38 @@ def test_a_long_loss_fades_to_silence() -> None:
     out = play(voiced(0.6), set(range(10, 25)))
     power = [int(np.abs(out[k * 160 : (k + 1) * 160]).max()) for k in range(10, 25)]
     assert power[: FADE_FRAMES + 1] == sorted(power[: FADE_FRAMES + 1], reverse=True)
-    assert power[2] / power[0] == pytest.approx(0.6, abs=0.1)
+    assert power[4] / power[1] == pytest.approx(FADE[4] / FADE[1], abs=0.1)
     assert not any(power[FADE_FRAMES:])
+
+
+def test_a_long_loss_has_no_click_where_a_period_begins_again() -> None:
+    # The pitch glides, so the end of a period is not its beginning.
+    t = np.arange(3200) / 8000
+    phase = 2 * np.pi * (110 * t + 100 * t**2)
+    pcm = np.rint(6000 * sum(np.sin(h * phase + h) / h for h in range(1, 12))).astype(np.int16)
+    steepest = np.abs(np.diff(pcm.astype(int))).max()
+    assert np.abs(np.diff(play(pcm, {10, 11, 12, 13}).astype(int))).max() < 1.7 * steepest
+
+
+def test_every_frame_of_a_loss_goes_on_where_the_one_before_ended() -> None:
+    pcm = voiced(0.4, 100)
+    out = play(pcm, {10, 11, 12}).astype(float)
+    # 100 Hz are 80 samples, which is what is repeated: each sample is the one before it by a period, at its level.
+    level = np.concatenate([np.linspace(FADE[k], FADE[k + 1], 161)[1:] for k in range(3)])
+    expected = np.resize(pcm[1520:1600], 480) * level
+    assert np.abs(out[1600:2080] - expected).max() < 0.02 * np.abs(pcm).max()
+
+
+@pytest.mark.parametrize("samples", [160, 320])
+def test_whatever_was_heard_what_is_made_up_is_no_louder(samples: int) -> None:
+    chance = np.random.default_rng(5)
+    concealer = Concealer(40, samples)
+    for _ in range(30):
+        frames = chance.integers(-32768, 32768, (40, samples)).astype(np.int16)
+        lost = chance.random(40) < 0.3
+        made = concealer.conceal(frames, ~lost, lost)
+        assert made.dtype == np.int16
+        assert np.abs(made.astype(int)).max() <= 32768
 
 
 def test_a_loss_before_anything_was_heard_is_silence() -> None:
