@@ -57,7 +57,9 @@ class Capacity:
 
     def agent_is_full(self, agent_id: str) -> bool:
         """Whether the agent has all the calls that one agent may have."""
-        return 0 < self._limits.max_calls_per_agent <= self._taken.of_agent(agent_id)
+        most = self._limits.max_calls_per_agent
+        # Counted only where there are so many calls at all.
+        return 0 < most <= len(self._taken) and most <= self._taken.of_agent(agent_id)
 
     def left(self) -> int:
         """How many more calls the node would take now."""

@@ -210,7 +210,7 @@ class Inbound:
             return
         host = await self._services.media_host(trunk, leg) or leg.source.host
         try:
-            exchange_of(host, 9, 0, trunk.options).answer(offer)
+            exchange_of(host, 9, 0, trunk.options).check(offer)
         except NotAcceptable as error:
             raise Rejected(488, str(error), (error.warning,)) from None
 

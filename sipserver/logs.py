@@ -33,7 +33,7 @@ def configure(level: Literal["debug", "info", "warning", "error"], form: Literal
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _stamp,
             structlog.processors.StackInfoRenderer(),
             _as_it_is if is_tty else structlog.processors.format_exc_info,
             renderer,
@@ -48,16 +48,23 @@ def say(event: str, **values: object) -> None:
     tenth of the time. The caller looks at the level.
     """
     renderer = structlog.get_config()["processors"][-1]
-    now = time.time()
-    second = int(now)
     if renderer is line:
-        at = f"{_second(second)}.{int((now - second) * 1e6):06d}Z"
-        sys.stderr.write(f"{at} [info     ] {event:<30} {_values(values)}\n")
+        sys.stderr.write(f"{_now()} [info     ] {event:<30} {_values(values)}\n")
     elif isinstance(renderer, structlog.processors.JSONRenderer):
-        at = f"{_second(second)}.{int((now - second) * 1e6):06d}Z"
-        sys.stderr.write(json.dumps(values | {"event": event, "level": "info", "timestamp": at}) + "\n")
+        sys.stderr.write(json.dumps(values | {"event": event, "level": "info", "timestamp": _now()}) + "\n")
     else:
         log.info(event, **values)
+
+
+def _stamp(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    event["timestamp"] = _now()
+    return event
+
+
+def _now() -> str:
+    now = time.time()
+    second = int(now)
+    return f"{_second(second)}.{int((now - second) * 1e6):06d}Z"
 
 
 @lru_cache(2)

@@ -61,7 +61,7 @@ def _media_peer(invite: Request, source: str | None) -> str | None:
     if offer is None or source is None:
         return source
     try:
-        described = Session.parse(offer)
+        described = Session.read(offer)
         hosts = [described.host_of(media) for media in described.media if media.kind == "audio"]
     except SdpError:
         return source

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import phonenumbers
 
@@ -30,14 +31,10 @@ def e164(text: str, region: str | None = None) -> str | None:
     be assigned to anybody, for new ranges come faster than releases of the numbering plan.
     """
     match = _DIGITS.fullmatch(text)
-    if match is None:
-        return None
-    plus, digits = match.groups()
-    if plus:
-        return _international(digits)
-    return _national(digits, region) or _prefixed(digits)
+    return None if match is None else _planned(match[1], match[2], region)
 
 
+@lru_cache(1024)
 def region_of(number: str) -> str | None:
     """The ISO 3166 code of an E.164 number's country; None where it has none."""
     try:
@@ -89,6 +86,14 @@ def masked(number: str) -> str:
 
 def _stars(digits: str) -> str:
     return f"{digits[:3]}{'*' * (len(digits) - 5)}{digits[-2:]}"
+
+
+@lru_cache(1024)
+def _planned(plus: str, digits: str, region: str | None) -> str | None:
+    """The latest are remembered: a call's few numbers are read several times, and the numbering plan takes its time."""
+    if plus:
+        return _international(digits)
+    return _national(digits, region) or _prefixed(digits)
 
 
 def _international(digits: str) -> str | None:

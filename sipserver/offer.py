@@ -157,6 +157,10 @@ class OfferAnswer:
         events = [] if event is None else [replace(event, name=EVENT, fmtp=EVENTS)]
         return self._describe(self._audio([ours], events, flow, stream.media.protocol, lines))
 
+    def check(self, sdp: bytes) -> None:
+        """Raises NotAcceptable where `answer` would. Nothing changes."""
+        self._choose(_read(sdp))
+
     def accept_answer(self, sdp: bytes) -> None:
         """Take the peer's answer to our last offer. Raises NotAcceptable, and then nothing has changed."""
         if self._sent is None:
@@ -276,7 +280,7 @@ class OfferAnswer:
 
 def _read(sdp: bytes) -> Session:
     try:
-        return Session.parse(sdp)
+        return Session.read(sdp)
     except SdpError as error:
         raise NotAcceptable(str(error)) from error
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from media.frames import Direction
@@ -37,6 +38,8 @@ METRICS = "voip-metrics"
 """The extended reports that we ask for and send (RFC 3611 section 5.1)."""
 _RTCP = re.compile(r"\s*([0-9]{1,5})(?:\s+IN\s+IP[46]\s+(\S+))?\s*", re.IGNORECASE)
 _WORD = re.compile(r"[^\s\x00]+")
+_REMEMBERED_BYTES = 4096
+"""Longer descriptions are read anew, so that nobody can fill the memory with them."""
 _DIRECTIONS = frozenset(direction.value for direction in Direction)
 _HELD = ("0.0.0.0", "::")
 _MAX_DEPTH = 3
@@ -144,6 +147,11 @@ class Session:
             attributes=_parse_attributes(head),
         )
 
+    @classmethod
+    def read(cls, data: bytes) -> Session:
+        """As `parse`. The latest are remembered: an INVITE's is read for its route, for the check of the offer, and for the answer."""
+        return _read(data) if len(data) <= _REMEMBERED_BYTES else cls.parse(data)
+
     def __bytes__(self) -> bytes:
         lines = ["v=0", f"o={self.origin}", f"s={self.name}"]
         lines += [] if self.host is None else [f"c={_address(self.host)}"]
@@ -173,6 +181,11 @@ class Session:
         """
         stated = _direction(media.attributes) or _direction(self.attributes) or Direction.SENDRECV
         return _deafened(stated) if self.host_of(media) in _HELD else stated
+
+
+@lru_cache(64)
+def _read(data: bytes) -> Session:
+    return Session.parse(data)
 
 
 def sdp_body(message: Request | Response) -> bytes | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -79,6 +79,7 @@ class CallFilter:
 
 # Built once: a statement costs more to build than to run, and these run several times in every call.
 _INSERT = prepared(sa.insert(calls))
+_COLUMNS = tuple(column.name for column in fields(CallRow))
 _BY_ID = sa.select(calls).where(calls.c.id == sa.bindparam("call_id"))
 _RINGING = prepared(sa.update(calls).where(calls.c.id == sa.bindparam("call_id"), calls.c.status == "queued"))
 _ANSWERED = prepared(
@@ -109,7 +110,7 @@ _CAPTURED = (
 
 async def insert(connection: AsyncConnection, row: CallRow) -> None:
     """Raises IntegrityError when the id is taken."""
-    await connection.execute(_INSERT, asdict(row))
+    await connection.execute(_INSERT, {name: getattr(row, name) for name in _COLUMNS})
 
 
 async def get(connection: AsyncConnection, organization_id: str, call_id: str) -> CallRow | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -286,8 +288,11 @@ def test_any_description_is_answered_or_refused(sdp: bytes) -> None:
     leg = _leg()
     try:
         answer = leg.answer(sdp)
-    except NotAcceptable:
+    except NotAcceptable as refusal:
+        with pytest.raises(NotAcceptable, match=re.escape(str(refusal))):
+            leg.check(sdp)
         return
+    _leg().check(sdp)
     assert len(Session.parse(answer).media) == len(Session.parse(sdp).media)
 
 
