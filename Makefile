@@ -11,7 +11,10 @@ CALLS   ?= 24
 AT_ONCE ?= 6
 RATE    ?= 1
 
-.PHONY: help setup native demo test check format bench load fuzz peers wheel clean
+# For make soak.
+MINUTES ?= 60
+
+.PHONY: help setup native demo test check format bench load soak fuzz peers wheel clean
 
 help:
 	@echo "make setup   the virtual environment in $(VENV) (again at any time)"
@@ -21,6 +24,7 @@ help:
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make bench   the media plane's figures"
 	@echo "make load    callers who talk, from INVITE to webhook, with gates (CALLS=24 AT_ONCE=6 RATE=1)"
+	@echo "make soak    an hour of calls, and whether memory stays flat (MINUTES=60)"
 	@echo "make fuzz    three minutes of spoilt SIP messages against the user agent"
 	@echo "make wheel   the package, in dist/"
 	@echo "make clean   removes what these made, the environment too"
@@ -63,6 +67,9 @@ bench: setup
 
 load: setup peers
 	$(BIN)/python -m tests.load --calls $(CALLS) --at-once $(AT_ONCE) --rate $(RATE)
+
+soak: setup peers
+	$(BIN)/python -m tests.peers.soak_long --minutes $(MINUTES)
 
 fuzz: setup
 	$(BIN)/python -m tests.sipserver.fuzz --minutes 3

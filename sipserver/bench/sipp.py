@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import csv
 import os
+import re
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 GRACE = 40
 """Seconds that SIPp gets beyond the planned time before it gives up."""
+
+_REASON = re.compile(r"Failed(?!Call)(\w+)\(C\)")
 
 
 class SippMissing(Exception):
@@ -35,13 +38,15 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What SIPp counted. `answer_ms` are the times from INVITE to 200, sorted; `seconds` is how long it took."""
+    """What SIPp counted. `answer_ms` are the times from INVITE to 200, sorted; `seconds` is how long it took; `why` counts the
+    failed calls by SIPp's words for what went wrong, such as UnexpectedMessage."""
 
     successful: int
     failed: int
     retransmissions: int
     seconds: float
     answer_ms: Sequence[float]
+    why: Mapping[str, int] = field(default_factory=dict)
 
 
 async def ring(port: int, load: Load, folder: Path, service: str = "service") -> Tally:
@@ -91,6 +96,7 @@ def tally(folder: Path) -> Tally:
         retransmissions=int(last["Retransmissions(C)"]),
         seconds=_seconds(last["ElapsedTime(C)"]),
         answer_ms=sorted(_answers(folder)),
+        why={found[1]: int(value) for name, value in last.items() if (found := _REASON.fullmatch(name)) and int(value)},
     )
 
 

@@ -13,7 +13,8 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,9 +74,9 @@ async def state(board: Switchboard) -> State:
     held = _metric(text, "antiphon_calls_live"), _metric(text, "antiphon_calls_room")
     while True:
         try:
-            family = _family(board.node.pid)
-            files = sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in family)
-            return State(*held, files, tuple(_memory(pid) for pid in family))
+            members = family(board.node.pid)
+            files = sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in members)
+            return State(*held, files, tuple(_memory(pid) for pid in members))
         except (FileNotFoundError, ProcessLookupError):
             continue  # A process or a thread ended while it was looked at.
 
@@ -91,14 +92,19 @@ async def settled(board: Switchboard, before: State, seconds: float) -> State:
         await asyncio.sleep(0.2)
 
 
-def _metric(text: str, name: str) -> float:
-    return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE))
-
-
-def _family(pid: int) -> Sequence[int]:
+def family(pid: int) -> Sequence[int]:
     """The process and what it has started."""
     children = [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _children(task)]
-    return [pid, *(member for child in children for member in _family(child))]
+    return [pid, *(member for child in children for member in family(child))]
+
+
+def reasons(why: Mapping[str, int]) -> str:
+    """` (3 UnexpectedMessage)`, in SIPp's words; nothing for none."""
+    return f" ({', '.join(f'{count} {reason}' for reason, count in sorted(why.items()))})" if why else ""
+
+
+def _metric(text: str, name: str) -> float:
+    return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE))
 
 
 def _children(task: Path) -> list[str]:
@@ -138,9 +144,9 @@ async def _soaked(board: Switchboard, calls: int, rate: int, folder: Path) -> in
         states.append(await settled(board, states[0], 30) if states else await state(board))
         print(f"{sum(tally.successful + tally.failed for tally in tallies):6} calls  {states[-1]}", flush=True)
     failed = sum(tally.failed for tally in tallies)
-    print(
-        f"{sum(tally.successful for tally in tallies)} well, {failed} not, {sum(t.retransmissions for t in tallies)} repeated"
-    )
+    why = sum((Counter(tally.why) for tally in tallies), Counter())
+    well, repeated = sum(tally.successful for tally in tallies), sum(tally.retransmissions for tally in tallies)
+    print(f"{well} well, {failed} not{reasons(why)}, {repeated} repeated")
     before, after = states[0], states[-1]
     grown = (after.live, after.room, after.files, after.processes) != (0, before.room, before.files, before.processes)
     return int(grown or failed > 0)
