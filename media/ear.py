@@ -14,7 +14,7 @@ from media.codecs.g711 import G711
 from media.comfort import ComfortNoise
 from media.conceal import Concealer
 from media.frames import LINE_SAMPLES, Codec, Pcm
-from media.jitter import EarJitter
+from media.jitter import EarJitter, More
 from media.quiet import NoiseSuppression, Quiet
 from media.resample import Up8to16
 from media.rings import IN_FRAMES, SharedRings
@@ -70,7 +70,7 @@ class Ear:
         self._in_speech = rings.in_speech.reshape(-1)
         self._in_concealed = rings.in_concealed.reshape(-1)
         self._first = np.arange(rows) * IN_FRAMES
-        self.jitter = EarJitter(rows)
+        self.jitter = EarJitter(rows, bridges.played)
         self._vad = vad or Vad(rows, load_weights(find_model()), lap)
         self._law = G711(rows)
         self._conceal = Concealer(rows)
@@ -161,13 +161,13 @@ class Ear:
             lap(Stage.JITTER)
             pcm = self._law.decode(more.payload, more.rows)
             lap(Stage.DECODE)
-            pcm = self._conceal.follow(pcm, more.rows)
+            pcm = self._conceal.follow(pcm, more.rows) if not more.lost.any() else self._follow_gap(more, pcm)
             lap(Stage.CONCEAL)
             wide = self._up.step(pcm, rows=more.rows)
             if self.wide.any:
                 self.wide.follow(more, pcm, wide)
             lap(Stage.RESAMPLE)
-            yield self._judge(more.rows, more.position, pcm, wide, np.zeros(len(more.rows), np.bool_), tick)
+            yield self._judge(more.rows, more.position, pcm, wide, more.lost, tick)
 
     def _judge(self, rows: Rows, position: Longs, pcm: Pcm, wide: Pcm, lost: Bools, tick: int) -> Judged:
         """Have frames judged, and publish them. Line j of each array is of row `rows[j]`, which are distinct."""
@@ -179,6 +179,12 @@ class Ear:
         heard = self._vad.step(quiet if self._judge_quiet else wide, rows=every)
         self._publish(rows, position, pcm, quiet, lost, heard.probability[rows], tick)
         return Judged(heard.probability, heard.judged, self._end - heard.end)
+
+    def _follow_gap(self, more: More, pcm: Pcm) -> Pcm:
+        there, lost = np.flatnonzero(~more.lost), np.flatnonzero(more.lost)
+        pcm[there] = self._conceal.follow(pcm[there], more.rows[there])
+        pcm[lost] = self._conceal.make_up(more.rows[lost])
+        return pcm
 
     def _publish(
         self, rows: Rows, position: Longs, pcm: Pcm, wide: Pcm, lost: Bools, speech: NDArray[np.float32], tick: int

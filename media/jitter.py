@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.assembly import Assembly
+from media.played import PlayedRows
 
 SLOTS = 32
 SAMPLES = 160
@@ -68,11 +69,15 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class More:
-    """A further slot of those rows that have one. rows: (k,); payload: uint8, (k, 160); position: int64, (k,)."""
+    """A further slot of those rows that have one. rows: (k,); payload: uint8, (k, 160), of no meaning where `lost`.
+
+    position: int64, (k,); lost: bool, (k,), the slot is missing, and a person has heard already what stood for it.
+    """
 
     rows: Rows
     payload: Octets
     position: Longs
+    lost: Bools
 
 
 class EarJitter:
@@ -83,10 +88,16 @@ class EarJitter:
     (its sequence ran on unbroken); `skipped` slots dropped to catch up.
     """
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, played: PlayedRows | None = None) -> None:
+        """played: the rows that a person hears too, with what is known of them; without it there are none."""
+
         def zeros() -> Longs:
             return np.zeros(rows, np.int64)
 
+        self._played = played or PlayedRows(rows)
+        self._arrivals = self._played.arrivals
+        # Slots of a gap that are to be given as lost in this tick, beside the one of `take`.
+        self._owed = zeros()
         self._payload = np.zeros((rows * SLOTS, SAMPLES), np.uint8)
         self._slot = np.full(rows * SLOTS, -1, np.int64)
         self._slot_sequence = np.zeros(rows * SLOTS, np.int64)
@@ -168,10 +179,10 @@ class EarJitter:
         if ssrc is not None:
             plain &= ssrc == self._ssrc[rows]
         if plain.all():
-            self._count(rows, self._keep(rows, slot, sequence, payload))
+            self._count(rows, self._keep(rows, slot, sequence, payload, now))
             return
         few = rows[plain]
-        self._count(few, self._keep(few, slot[plain], sequence[plain], payload[plain]))
+        self._count(few, self._keep(few, slot[plain], sequence[plain], payload[plain], now))
         for k in np.flatnonzero(~plain).tolist():
             source = None if ssrc is None else int(ssrc[k])
             self.insert_packet(int(rows[k]), int(sequence[k]), int(timestamp[k]), payload[k].tobytes(), now, source)
@@ -194,10 +205,11 @@ class EarJitter:
         if self._is_late(row, position + len(payload) - 1):
             if not self._is_overdue(row, sequence, now):
                 self.late[row] += 1
+                self._tell_late(row, position, now)
                 self.discards.append((row, sequence))
                 return
             position = self._restart(row, sequence, timestamp, now, ssrc)
-        self._lay(row, position, sequence, payload)
+        self._lay(row, position, sequence, payload, now)
 
     def _come_again(self, rows: Rows) -> Bools:
         """Which lines are of a row that an earlier line is of."""
@@ -226,7 +238,8 @@ class EarJitter:
         self._first_tick[row] = now
         self._highest[row] = self._strange_next[row] = self._overdue_since[row] = -1
         self._sequence[row] = self._newest[row] = (sequence - 1) & 0xFFFF
-        self._waited[row] = self._silent[row] = self._spare[row] = self._least_spare[row] = 0
+        self._waited[row] = self._silent[row] = self._spare[row] = self._least_spare[row] = self._owed[row] = 0
+        self._arrivals.restart(row)
 
     def _in_time(self, rows: Rows, slot: Longs) -> Bools:
         early: Bools = slot < np.maximum(self._next[rows], self._highest[rows] - SLOTS + 1)
@@ -236,12 +249,14 @@ class EarJitter:
         away: Bools = np.abs(position - (now - self._first_tick[rows]) * SAMPLES) > RESTART_SAMPLES
         return away
 
-    def _keep(self, rows: Rows, slot: Longs, sequence: NDArray[np.uint16], payload: Octets) -> Bools:
+    def _keep(self, rows: Rows, slot: Longs, sequence: NDArray[np.uint16], payload: Octets, now: int) -> Bools:
         """Lay slots into their cells; returns which of them were new."""
         cell = self._first_cell[rows] + slot % SLOTS
         fresh: Bools = self._slot[cell] != slot
         if not fresh.all():
             rows, slot, cell, sequence, payload = rows[fresh], slot[fresh], cell[fresh], sequence[fresh], payload[fresh]
+        if self._arrivals.any:
+            self._arrivals.came(rows, slot, now)
         self._slot[cell] = slot
         self._slot_sequence[cell] = sequence
         self._payload[cell] = payload
@@ -286,11 +301,12 @@ class EarJitter:
         self._known_timestamp[row] = timestamp
         self._known_position[row] = slot * SAMPLES + phase
         self._ssrc[row] = self._ssrc[row] if ssrc is None else ssrc
+        self._arrivals.restart(row)
         if self._highest[row] < self._next[row]:
             self._sequence[row] = (sequence - 1) & 0xFFFF
         return slot * SAMPLES + phase
 
-    def _lay(self, row: int, position: int, sequence: int, payload: bytes) -> None:
+    def _lay(self, row: int, position: int, sequence: int, payload: bytes, now: int) -> None:
         slot, offset = divmod(position - int(self._phase[row]), SAMPLES)
         assembly = self._assembly.get(row)
         if offset and (assembly is None or slot not in assembly) and slot > self._highest[row]:
@@ -299,17 +315,26 @@ class EarJitter:
             slot, offset = position // SAMPLES, 0
         if assembly is None:
             assembly = self._assembly[row] = Assembly()
-        fresh = [self._keep_slot(row, whole, sequence, octets) for whole, octets in assembly.add(slot, offset, payload)]
+        fresh = [
+            self._keep_slot(row, whole, sequence, octets, now) for whole, octets in assembly.add(slot, offset, payload)
+        ]
         if any(fresh) or not fresh:
             self.received[row] += 1
         else:
             self.duplicate[row] += 1
 
-    def _keep_slot(self, row: int, slot: int, sequence: int, octets: bytes) -> bool:
+    def _keep_slot(self, row: int, slot: int, sequence: int, octets: bytes, now: int) -> bool:
         rows, slots = np.array([row]), np.array([slot])
         if not self._in_time(rows, slots)[0]:
             return False
-        return bool(self._keep(rows, slots, np.array([sequence], np.uint16), np.frombuffer(octets, np.uint8)[None])[0])
+        line = np.frombuffer(octets, np.uint8)[None]
+        return bool(self._keep(rows, slots, np.array([sequence], np.uint16), line, now)[0])
+
+    def _tell_late(self, row: int, position: int, now: int) -> None:
+        """What came too late, and is not what came in time already, says how late packets come."""
+        slot = (position - int(self._phase[row])) // SAMPLES
+        if self._arrivals.any and self._slot[self._first_cell[row] + slot % SLOTS] != slot:
+            self._arrivals.came(np.array([row]), np.array([slot]), now)
 
     # -- out ----------------------------------------------------------------------------------------------------------
 
@@ -347,6 +372,7 @@ class EarJitter:
     def drop(self, row: int) -> None:
         """Forget what waits in a row: whoever would take it can no longer read it. The row's time goes on."""
         self._next[row] = max(self._next[row], self._highest[row] + 1)
+        self._owed[row] = 0
         self._slot[row * SLOTS : (row + 1) * SLOTS] = -1
         self._assembly.pop(row, None)
 
@@ -363,13 +389,23 @@ class EarJitter:
     def take_more(self) -> More:
         """A further slot of every row whose next slot is there already."""
         cells = self._cells()
-        rows = np.flatnonzero((self._slot.take(cells) == self._next) & self._started)
+        there = (self._slot.take(cells) == self._next) & self._started
+        owed = self._owed > 0 if self._played.any else None
+        rows = np.flatnonzero(there if owed is None else there | owed)
         cell = cells[rows]
         position = self._next[rows] * SAMPLES + self._phase[rows]
-        self._sequence[rows] = self._slot_sequence[cell]
+        lost = np.zeros(len(rows), np.bool_) if owed is None else owed[rows]
+        self._sequence[rows] = np.where(lost, self._sequence[rows], self._slot_sequence[cell])
         self._next[rows] += 1
         self._spare[rows] -= 1
-        return More(rows, self._payload[cell], position)
+        if owed is not None:
+            self._give_owed(rows[lost])
+        return More(rows, self._payload[cell], position, lost)
+
+    def _give_owed(self, rows: Rows) -> None:
+        self._owed[rows] -= 1
+        self.lost[rows] += 1
+        self.concealed[rows] += 1
 
     def excuse(self, row: int) -> None:
         """The peer was not to send until now: the silence so far is no loss."""
@@ -430,9 +466,12 @@ class EarJitter:
         queued = np.where(self._slot[cells] >= after[:, None], self._slot[cells], _NEVER)
         ahead = queued.min(axis=1)
         unbroken = self._steps(gap, self._first_cell[gap] + ahead % SLOTS) == 1
-        ripe = self._waited[gap] > GAP_TICKS
+        patience = self._played.patience[gap]
+        ripe = self._waited[gap] > np.where(patience < 0, GAP_TICKS, patience)
         step = unbroken | (ripe & (ahead - after > LONG_GAP))
         conceal = ripe & ~step
+        if self._played.any:
+            self._owed[gap] = np.where(conceal, np.minimum(self._played.stood[gap], ahead - after) - 1, 0)
         self._next[gap] = np.where(step, ahead, after)
         self.lost[gap] += np.where(unbroken, 0, np.where(step, ahead - after, conceal))
         taken.have[gap] = step

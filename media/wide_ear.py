@@ -97,7 +97,7 @@ class WideEar:
         """The same for the further slots of a tick. Line j is of row `more.rows[j]`."""
         lines = np.flatnonzero(self._is_wide[more.rows])
         if lines.size:
-            self._fill(more.rows[lines], lines, more.payload, np.zeros(len(lines), np.bool_), pcm, wide)
+            self._fill(more.rows[lines], lines, more.payload, more.lost[lines], pcm, wide)
 
     def _fill(self, rows: Rows, lines: Rows, payload: np.ndarray[tuple[int, int], np.dtype[np.uint8]], lost: Bools,
               pcm: Pcm, wide: Pcm) -> None:  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.jitter import GAP_TICKS, LONG_GAP, OVERDUE_TICKS, SILENT_TICKS, STANDING_TICKS, EarJitter
@@ -273,6 +273,7 @@ def test_rows_are_independent_and_begin_anew() -> None:
     assert jitter.take().have.tolist() == [False, True]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 3), min_size=1, max_size=60),
     st.integers(0, 2**16 - 1),
@@ -295,6 +296,7 @@ def test_whatever_is_late_by_up_to_two_ticks_is_heard_in_order(
     assert line.positions == sorted(set(line.positions))
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

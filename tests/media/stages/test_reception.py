@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.reception import Reception
@@ -149,6 +149,7 @@ def test_rows_are_counted_apart() -> None:
     assert reception.received(2).received == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(U16, U32, st.integers(0, 2**40)), max_size=40), st.booleans())
 def test_whatever_comes_in_nothing_breaks(packets: list[tuple[int, int, int]], at_once: bool) -> None:
     reception = fed(opened(), 0, packets, at_once=at_once)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.rtcp import (
@@ -129,6 +129,7 @@ def test_what_is_no_rtcp_is_said(wire: str, says: str) -> None:
         parse_compound(bytes.fromhex(wire))
 
 
+@settings(deadline=None)
 @given(REPORTS, st.lists(OTHERS, max_size=3))
 def test_round_trip_of_octets(report: SenderReport | ReceiverReport, others: list) -> None:
     packets = (report, *others)
@@ -137,6 +138,7 @@ def test_round_trip_of_octets(report: SenderReport | ReceiverReport, others: lis
     assert parse_compound(octets) == packets
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_octets_parse_or_raise_rtcp_error(octets: bytes) -> None:
     try:
@@ -170,6 +172,7 @@ def test_ntp_times() -> None:
     assert middle(0x11112222_33334444) == 0x22223333
 
 
+@settings(deadline=None)
 @given(report=REPORTS, extended=EXTENDED)
 def test_extended_reports_are_read_as_they_were_written(
     report: SenderReport | ReceiverReport, extended: ExtendedReport
@@ -178,6 +181,7 @@ def test_extended_reports_are_read_as_they_were_written(
     assert parse_compound(wire) == (report, extended)
 
 
+@settings(deadline=None)
 @given(octets=st.binary(max_size=60).map(lambda found: found[: len(found) // 4 * 4]))
 def test_no_extended_report_does_harm(octets: bytes) -> None:
     words = (len(octets) // 4 + 1).to_bytes(2, "big")
