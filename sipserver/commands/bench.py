@@ -112,6 +112,23 @@ def concealment(
     _print(figures, as_json)
 
 
+@app.command()
+def bargein(
+    speech: Annotated[Path, typer.Argument(help="A folder of recorded speech (.wav).")],
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=20, help="How often, each with other noises.")] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """What stops the agent, and how soon: callers, coughs, clicks, noise, babble, and its own echo."""
+    from sipserver.bench.bargein import bench_bargein
+    from sipserver.bench.recordings import NoRecordings
+
+    try:
+        figures = bench_bargein(speech, rounds)
+    except NoRecordings as error:
+        raise fail(str(error)) from None
+    _print(figures, as_json)
+
+
 def _print(figures: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(figures, indent=2))
