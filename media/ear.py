@@ -14,12 +14,13 @@ from media.codecs.g711 import G711
 from media.comfort import ComfortNoise
 from media.conceal import Concealer
 from media.frames import LINE_SAMPLES, Codec, Pcm
-from media.jitter import EarJitter, More
+from media.jitter import EarJitter
 from media.quiet import NoiseSuppression, Quiet
 from media.resample import Up8to16
 from media.rings import IN_FRAMES, SharedRings
 from media.rows import NEVER, Bools, CallRows, Longs, Rows
 from media.silero import find_model, load_weights
+from media.slots import More
 from media.stopwatch import Lap, Stage, untimed
 from media.tape import Tape
 from media.tone_keys import ToneKeys

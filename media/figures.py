@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from media.ear import Ear
 from media.frames import FINDINGS, FRAME_MS, Finding
-from media.jitter import SLOTS
 from media.losses import G_MIN, Clusters
 from media.quality import burst_ratio, conversational, listening, mos, robustness
 from media.reception import Received, Reception
@@ -18,6 +17,7 @@ from media.rows import CallRows
 from media.rtcp import ReportBlock
 from media.rtp import Sender
 from media.signs import Line, Signs
+from media.slots import SLOTS
 from media.srtp import SecureRows
 from media.worst import WorstWindow
 from media.xr import PLC_ENHANCED, VoipMetrics, share, span

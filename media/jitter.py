@@ -13,71 +13,35 @@ A recogniser needs no even playout, so nothing is held back to even out delay (M
 whoever takes a heap at once is never behind. Who does not is brought back by dropping: one slot when one has stood
 unneeded for STANDING_TICKS, and one each tick while more than OVERFULL are waiting.
 
-Positions are samples at 8 kHz since the row's first packet, by RTP timestamp. A stream that starts anew (another SSRC, or a
-timestamp that leaves the clock) goes on at the position at which its packet came.
+Slots lie in cells (`media.slots`) at positions that follow from RTP timestamps (`media.clocks`). A stream that starts anew (another
+SSRC, or a timestamp that leaves the clock) goes on at the position at which its packet came. Rows that a person hears too
+(`media.played`) wait on a gap for as long as something waits to be played.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from media.assembly import Assembly
+from media.clocks import NEVER, PeerClocks
+from media.noted import NotedNumbers
 from media.played import PlayedRows
+from media.slots import SAMPLES, SLOTS, Bools, Longs, More, Octets, Rows, Slots, Taken
 
-SLOTS = 32
-SAMPLES = 160
 GAP_TICKS = 2
 LONG_GAP = 10
 SILENT_TICKS = 8
 STANDING_TICKS = 250
 OVERFULL = 12
-RESTART_SAMPLES = 2 * 8000
-"""How far a timestamp may be from our own clock before the stream counts as a new one."""
 QUIET_TICKS = 3
 """How long what does not come is waited for once the peer has said that it falls silent: its next word may be late by as much."""
 OVERDUE_TICKS = 10
 """How long a stream may bring nothing but what is too late before its clock counts as a new one."""
 
-Octets = NDArray[np.uint8]
-Bools = NDArray[np.bool_]
-Longs = NDArray[np.int64]
-Rows = NDArray[np.intp]
-
-_NOTED = 64
-"""Numbers of packets without audio that are remembered: a key is told by some twenty."""
 _DISCARDS = 4096
-_NEVER = np.iinfo(np.int64).max
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """One slot of every row. The arrays are overwritten by the next `take`.
-
-    payload: uint8, (rows, 160), meaningful where `have`. lost: the slot is missing and is to be concealed; where neither
-    is set nothing is to be heard this tick, and no stage may move on. position: int64, (rows,), of the slot's first sample.
-    """
-
-    payload: Octets
-    have: Bools
-    lost: Bools
-    position: Longs
-
-
-@dataclass(frozen=True, slots=True)
-class More:
-    """A further slot of those rows that have one. rows: (k,); payload: uint8, (k, 160), of no meaning where `lost`.
-
-    position: int64, (k,); lost: bool, (k,), the slot is missing, and a person has heard already what stood for it.
-    """
-
-    rows: Rows
-    payload: Octets
-    position: Longs
-    lost: Bools
 
 
 class EarJitter:
@@ -98,17 +62,10 @@ class EarJitter:
         self._arrivals = self._played.arrivals
         # Slots of a gap that are to be given as lost in this tick, beside the one of `take`.
         self._owed = zeros()
-        self._payload = np.zeros((rows * SLOTS, SAMPLES), np.uint8)
-        self._slot = np.full(rows * SLOTS, -1, np.int64)
-        self._slot_sequence = np.zeros(rows * SLOTS, np.int64)
-        self._first_cell = np.arange(rows) * SLOTS
+        self._slots, self._clocks, self._noted = Slots(rows), PeerClocks(rows), NotedNumbers()
         self._line_of = np.zeros(rows, np.intp)
         self._open = np.zeros(rows, np.bool_)
         self._started = np.zeros(rows, np.bool_)
-        self._ssrc = np.zeros(rows, np.uint32)
-        # `_known_timestamp` is at `_known_position`; a slot is at 160 times its number plus the row's `_phase`.
-        self._known_timestamp = np.zeros(rows, np.uint32)
-        self._known_position, self._phase, self._first_tick = zeros(), zeros(), zeros()
         self._next, self._highest = zeros(), zeros()
         # The sequence number of the slot taken last, and of the packet kept last.
         self._sequence, self._newest = zeros(), zeros()
@@ -116,10 +73,8 @@ class EarJitter:
         self._waited, self._silent = zeros(), zeros()
         self._spare, self._least_spare = zeros(), zeros()
         self._ticks = 0
-        # A strange packet is believed when its successor follows it (RFC 3550 appendix A.1).
-        self._strange_next, self._overdue_since = zeros(), zeros()
+        self._overdue_since = zeros()
         self._assembly: dict[int, Assembly] = {}
-        self._noted: dict[int, deque[int]] = {}
         self.received, self.late, self.duplicate, self.strange = zeros(), zeros(), zeros(), zeros()
         self.lost, self.concealed, self.skipped, self.paused = zeros(), zeros(), zeros(), zeros()
         self.discards: deque[tuple[int, int]] = deque(maxlen=_DISCARDS)
@@ -132,24 +87,17 @@ class EarJitter:
         """The row is taken by a new call: nothing has come yet, every counter is 0."""
         self.close_row(row)
         self._open[row] = True
-        self._slot[row * SLOTS : (row + 1) * SLOTS] = -1
-        for counter in (
-            self.received,
-            self.late,
-            self.duplicate,
-            self.strange,
-            self.lost,
-            self.concealed,
-            self.skipped,
-            self.paused,
-        ):
+        self._slots.clear(row)
+        for counter in (self.received, self.late, self.duplicate, self.strange):
+            counter[row] = 0
+        for counter in (self.lost, self.concealed, self.skipped, self.paused):
             counter[row] = 0
 
     def close_row(self, row: int) -> None:
         """Nothing more is kept or taken; the counters stay readable until the row is opened again."""
         self._open[row] = self._started[row] = False
         self._assembly.pop(row, None)
-        self._noted.pop(row, None)
+        self._noted.forget(row)
 
     # -- in ---------------------------------------------------------------------------------------------------------
 
@@ -173,11 +121,12 @@ class EarJitter:
                 self.insert(rows[part], sequence[part], timestamp[part], payload[part], now, sources)
             return
         self._start_rows(rows, sequence, timestamp, now, ssrc)
-        position = self._known_position[rows] + (timestamp - self._known_timestamp[rows]).view(np.int32)
-        slot, offset = np.divmod(position - self._phase[rows], SAMPLES)
-        plain = (offset == 0) & self._in_time(rows, slot) & ~self._off_clock(rows, position, now) & self._started[rows]
+        position = self._clocks.positions(rows, timestamp)
+        slot, offset = np.divmod(position - self._clocks.phase[rows], SAMPLES)
+        plain = (offset == 0) & self._in_time(rows, slot) & self._started[rows]
+        plain &= self._clocks.on_clock(rows, position, now)
         if ssrc is not None:
-            plain &= ssrc == self._ssrc[rows]
+            plain &= self._clocks.are_of(rows, ssrc)
         if plain.all():
             self._count(rows, self._keep(rows, slot, sequence, payload, now))
             return
@@ -195,11 +144,10 @@ class EarJitter:
             return
         if not self._started[row]:
             self._start(row, sequence, timestamp, now, ssrc)
-        position = self._position(row, timestamp)
-        if self._is_strange(row, position, now, ssrc):
-            if self._strange_next[row] != sequence:
+        position = self._clocks.position(row, timestamp)
+        if self._clocks.is_strange(row, position, now, ssrc):
+            if not self._clocks.confirms(row, sequence):
                 self.strange[row] += 1
-                self._strange_next[row] = (sequence + 1) & 0xFFFF
                 return
             position = self._restart(row, sequence, timestamp, now, ssrc)
         if self._is_late(row, position + len(payload) - 1):
@@ -232,11 +180,9 @@ class EarJitter:
 
     def _start(self, row: int, sequence: int, timestamp: int, now: int, ssrc: int | None) -> None:
         self._started[row] = True
-        self._ssrc[row] = ssrc or 0
-        self._known_timestamp[row] = timestamp
-        self._known_position[row] = self._phase[row] = self._next[row] = 0
-        self._first_tick[row] = now
-        self._highest[row] = self._strange_next[row] = self._overdue_since[row] = -1
+        self._clocks.start(row, timestamp, now, ssrc)
+        self._next[row] = 0
+        self._highest[row] = self._overdue_since[row] = NEVER
         self._sequence[row] = self._newest[row] = (sequence - 1) & 0xFFFF
         self._waited[row] = self._silent[row] = self._spare[row] = self._least_spare[row] = self._owed[row] = 0
         self._arrivals.restart(row)
@@ -245,24 +191,18 @@ class EarJitter:
         early: Bools = slot < np.maximum(self._next[rows], self._highest[rows] - SLOTS + 1)
         return ~early
 
-    def _off_clock(self, rows: Rows, position: Longs, now: int) -> Bools:
-        away: Bools = np.abs(position - (now - self._first_tick[rows]) * SAMPLES) > RESTART_SAMPLES
-        return away
-
     def _keep(self, rows: Rows, slot: Longs, sequence: NDArray[np.uint16], payload: Octets, now: int) -> Bools:
         """Lay slots into their cells; returns which of them were new."""
-        cell = self._first_cell[rows] + slot % SLOTS
-        fresh: Bools = self._slot[cell] != slot
+        cell = self._slots.cells(rows, slot)
+        fresh: Bools = ~self._slots.are_there(cell, slot)
         if not fresh.all():
             rows, slot, cell, sequence, payload = rows[fresh], slot[fresh], cell[fresh], sequence[fresh], payload[fresh]
         if self._arrivals.any:
             self._arrivals.came(rows, slot, now)
-        self._slot[cell] = slot
-        self._slot_sequence[cell] = sequence
-        self._payload[cell] = payload
+        self._slots.keep(cell, slot, sequence, payload)
         self._highest[rows] = np.maximum(self._highest[rows], slot)
         self._newest[rows] = sequence
-        self._strange_next[rows] = self._overdue_since[rows] = -1
+        self._clocks.strange_next[rows] = self._overdue_since[rows] = NEVER
         return fresh
 
     def _count(self, rows: Rows, fresh: Bools) -> None:
@@ -271,20 +211,8 @@ class EarJitter:
 
     # -- one packet ---------------------------------------------------------------------------------------------------
 
-    def _position(self, row: int, timestamp: int) -> int:
-        # The difference of two timestamps is a signed 32-bit number: that is how they wrap around.
-        forward = (timestamp - int(self._known_timestamp[row]) + 0x80000000) % 0x100000000 - 0x80000000
-        return int(self._known_position[row]) + forward
-
-    def _clock(self, row: int, now: int) -> int:
-        return (now - int(self._first_tick[row])) * SAMPLES
-
-    def _is_strange(self, row: int, position: int, now: int, ssrc: int | None) -> bool:
-        other = ssrc is not None and ssrc != self._ssrc[row]
-        return other or abs(position - self._clock(row, now)) > RESTART_SAMPLES
-
     def _is_late(self, row: int, last: int) -> bool:
-        slot = (last - self._phase[row]) // SAMPLES
+        slot = (last - self._clocks.phase[row]) // SAMPLES
         return bool(slot < self._next[row] or slot <= self._highest[row] - SLOTS)
 
     def _is_overdue(self, row: int, sequence: int, now: int) -> bool:
@@ -296,22 +224,20 @@ class EarJitter:
         return bool(now - self._overdue_since[row] >= OVERDUE_TICKS)
 
     def _restart(self, row: int, sequence: int, timestamp: int, now: int, ssrc: int | None) -> int:
-        phase = int(self._phase[row])
-        slot = max((self._clock(row, now) - phase) // SAMPLES, int(max(self._next[row], self._highest[row] + 1)))
-        self._known_timestamp[row] = timestamp
-        self._known_position[row] = slot * SAMPLES + phase
-        self._ssrc[row] = self._ssrc[row] if ssrc is None else ssrc
+        phase = int(self._clocks.phase[row])
+        slot = max((self._clocks.now(row, now) - phase) // SAMPLES, int(max(self._next[row], self._highest[row] + 1)))
+        self._clocks.restart(row, timestamp, slot * SAMPLES + phase, ssrc)
         self._arrivals.restart(row)
         if self._highest[row] < self._next[row]:
             self._sequence[row] = (sequence - 1) & 0xFFFF
         return slot * SAMPLES + phase
 
     def _lay(self, row: int, position: int, sequence: int, payload: bytes, now: int) -> None:
-        slot, offset = divmod(position - int(self._phase[row]), SAMPLES)
+        slot, offset = divmod(position - int(self._clocks.phase[row]), SAMPLES)
         assembly = self._assembly.get(row)
         if offset and (assembly is None or slot not in assembly) and slot > self._highest[row]:
             # A talkspurt may begin anywhere: from here on the slots begin with it.
-            self._phase[row] = position % SAMPLES
+            self._clocks.phase[row] = position % SAMPLES
             slot, offset = position // SAMPLES, 0
         if assembly is None:
             assembly = self._assembly[row] = Assembly()
@@ -332,8 +258,8 @@ class EarJitter:
 
     def _tell_late(self, row: int, position: int, now: int) -> None:
         """What came too late, and is not what came in time already, says how late packets come."""
-        slot = (position - int(self._phase[row])) // SAMPLES
-        if self._arrivals.any and self._slot[self._first_cell[row] + slot % SLOTS] != slot:
+        slot = (position - int(self._clocks.phase[row])) // SAMPLES
+        if self._arrivals.any and not self._slots.is_there(row, slot):
             self._arrivals.came(np.array([row]), np.array([slot]), now)
 
     # -- out ----------------------------------------------------------------------------------------------------------
@@ -343,20 +269,20 @@ class EarJitter:
         self._drop_what_stands()
         taken = self._taken
         have, position = taken.have, taken.position
-        np.equal(self._slot.take(self._cells()), self._next, out=have)
+        self._slots.are_there(self._slots.every_cell(self._next), self._next, out=have)
         have &= self._started
         taken.lost[:] = False
         missing = np.flatnonzero(self._started & ~have)
         if missing.size:
             self._miss(missing, taken)
-        cells = self._cells()
-        np.take(self._payload, cells, axis=0, out=taken.payload, mode="clip")
+        cells = self._slots.every_cell(self._next)
+        np.take(self._slots.payload, cells, axis=0, out=taken.payload, mode="clip")
         np.multiply(self._next, SAMPLES, out=position)
-        position += self._phase
+        position += self._clocks.phase
         again = have & (self._silent > SILENT_TICKS)
         if again.any():
             self._excuse(np.flatnonzero(again), cells)
-        np.copyto(self._sequence, self._slot_sequence.take(cells), where=have)
+        np.copyto(self._sequence, self._slots.sequence.take(cells), where=have)
         self._waited[have] = self._silent[have] = 0
         self.concealed += taken.lost
         self._next += have | taken.lost
@@ -366,21 +292,18 @@ class EarJitter:
     def peek(self, row: int, after: int) -> bytes | None:
         """What lies in the slot that is so many after the next one; None where it has not come."""
         slot = int(self._next[row]) + after
-        cell = int(self._first_cell[row]) + slot % SLOTS
-        return self._payload[cell].tobytes() if self._started[row] and self._slot[cell] == slot else None
+        return self._slots.octets(row, slot) if self._started[row] and self._slots.is_there(row, slot) else None
 
     def drop(self, row: int) -> None:
         """Forget what waits in a row: whoever would take it can no longer read it. The row's time goes on."""
         self._next[row] = max(self._next[row], self._highest[row] + 1)
         self._owed[row] = 0
-        self._slot[row * SLOTS : (row + 1) * SLOTS] = -1
+        self._slots.clear(row)
         self._assembly.pop(row, None)
 
     def note(self, row: int, sequence: int) -> None:
         """A packet of the row's stream that is no audio (a key, comfort noise) had this number: it is not missing."""
-        noted = self._noted.setdefault(row, deque(maxlen=_NOTED))
-        if sequence not in noted:
-            noted.append(sequence)
+        self._noted.add(row, sequence)
 
     def fall_silent(self, row: int) -> None:
         """The peer said that nothing comes for now: what the row would wait for is given as lost after QUIET_TICKS."""
@@ -388,19 +311,19 @@ class EarJitter:
 
     def take_more(self) -> More:
         """A further slot of every row whose next slot is there already."""
-        cells = self._cells()
-        there = (self._slot.take(cells) == self._next) & self._started
+        cells = self._slots.every_cell(self._next)
+        there = self._slots.are_there(cells, self._next) & self._started
         owed = self._owed > 0 if self._played.any else None
         rows = np.flatnonzero(there if owed is None else there | owed)
         cell = cells[rows]
-        position = self._next[rows] * SAMPLES + self._phase[rows]
+        position = self._next[rows] * SAMPLES + self._clocks.phase[rows]
         lost = np.zeros(len(rows), np.bool_) if owed is None else owed[rows]
-        self._sequence[rows] = np.where(lost, self._sequence[rows], self._slot_sequence[cell])
+        self._sequence[rows] = np.where(lost, self._sequence[rows], self._slots.sequence[cell])
         self._next[rows] += 1
         self._spare[rows] -= 1
         if owed is not None:
             self._give_owed(rows[lost])
-        return More(rows, self._payload[cell], position, lost)
+        return More(rows, self._slots.payload[cell], position, lost)
 
     def _give_owed(self, rows: Rows) -> None:
         self._owed[rows] -= 1
@@ -421,9 +344,6 @@ class EarJitter:
         # The stream goes on after a silence: with the next number, so nothing was sent in it.
         steps = self._steps(rows, cells[rows])
         self.paused[rows] += np.where(steps == 1, self._silent[rows] - SILENT_TICKS, 0)
-
-    def _cells(self) -> Rows:
-        return self._first_cell + self._next % SLOTS
 
     def _drop_what_stands(self) -> None:
         # What `take` and `take_more` left of the last tick: the delay that this reader bears.
@@ -450,22 +370,15 @@ class EarJitter:
 
     def _steps(self, rows: Rows, cells: Rows) -> Longs:
         """How many packets of audio on from the slot taken last those in `cells` are; 1 where none is missing."""
-        steps: Longs = (self._slot_sequence[cells] - self._sequence[rows]) & 0xFFFF
+        steps: Longs = (self._slots.sequence[cells] - self._sequence[rows]) & 0xFFFF
         if self._noted:
-            steps -= [self._noted_between(row, count) for row, count in zip(rows.tolist(), steps.tolist(), strict=True)]
+            steps -= self._noted.between(rows, self._sequence[rows], steps)
         return steps
-
-    def _noted_between(self, row: int, steps: int) -> int:
-        """How many of the numbers between the slot taken last and the one that is so many steps on were no audio."""
-        after = int(self._sequence[row])
-        return sum(0 < (number - after & 0xFFFF) < steps for number in self._noted.get(row, ()))
 
     def _cross(self, gap: Rows, taken: Taken) -> None:
         after = self._next[gap]
-        cells = self._first_cell[gap][:, None] + np.arange(SLOTS)
-        queued = np.where(self._slot[cells] >= after[:, None], self._slot[cells], _NEVER)
-        ahead = queued.min(axis=1)
-        unbroken = self._steps(gap, self._first_cell[gap] + ahead % SLOTS) == 1
+        ahead = self._slots.earliest(gap, after)
+        unbroken = self._steps(gap, self._slots.cells(gap, ahead)) == 1
         patience = self._played.patience[gap]
         ripe = self._waited[gap] > np.where(patience < 0, GAP_TICKS, patience)
         step = unbroken | (ripe & (ahead - after > LONG_GAP))

@@ -14,10 +14,11 @@ from media.codecs import coders
 from media.codecs.error import CodecError
 from media.conceal import Concealer
 from media.frames import EAR_SAMPLES, LINE_SAMPLES, Codec, Pcm
-from media.jitter import EarJitter, More, Taken
+from media.jitter import EarJitter
 from media.listener import Listener
 from media.resample import Down16to8
 from media.rows import Bools, Rows
+from media.slots import More, Taken
 
 
 class WideEar:
