@@ -38,10 +38,11 @@ class TransferWish:
 
 class Answer(Protocol):
     """What the agent says now, in pieces. `ends` is true at last when the call is over after it; `transfer` says, at last, to whom
-    the caller is handed over after it."""
+    the caller is handed over after it, and `press` which keys are sent."""
 
     ends: bool
     transfer: TransferWish | None
+    press: str
 
     def pieces(self) -> AsyncIterator[str]:
         """The text, as it is written. Raises LlmUnavailable."""
@@ -57,6 +58,7 @@ class Said:
     text: str
     ends: bool = False
     transfer: TransferWish | None = None
+    press: str = ""
 
     async def pieces(self) -> AsyncIterator[str]:
         """The text, in one piece."""

@@ -138,6 +138,8 @@ class Floor:
         self.reply = None
         self.protect()
         await self._put_down(reply, reply.speech.heard(self._media.played()), at, interrupted=False)
+        if reply.answer.press:
+            self._tasks.start(self._press(reply.answer.press))
         return reply
 
     async def _put_down(self, reply: Reply, heard: str, at: int, *, interrupted: bool) -> str:
@@ -148,6 +150,10 @@ class Floor:
             item = Utterance("assistant", heard, began // _MS, max(began, at) // _MS, interrupted)
             await self._ledger.utterance(item)
         return heard
+
+    async def _press(self, keys: str) -> None:
+        if not await self._media.send_digits(keys):
+            await self._ledger.problem("media", "The keys of the script were not sent: the other side takes none.")
 
     async def _speak(self, reply: Reply) -> None:
         await reply.speech.speak(reply.answer.pieces())

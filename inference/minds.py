@@ -25,5 +25,7 @@ def dialogue_of(call: LiveCall, engines: Engines, texts: Texts, clock: Callable[
             script, texts.variables, lambda: clock().astimezone(zone), texts.note_missing, agent.language
         )
     if mind == "model" and engines.llm is not None:
-        return ModelDialogue(engines.llm, engines.model(agent), agent, texts.variables, texts.note_missing)
+        return ModelDialogue(
+            engines.llm, engines.model(agent), agent, texts.variables, texts.note_missing, call.media.send_digits
+        )
     return None

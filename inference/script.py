@@ -1,7 +1,7 @@
 """The script of an agent without a language model (CONTRACT, "script"): its shape, read from JSON, with every mistake named.
 
     {"start": step, "steps": {name: step …}, "anywhere": [answer …]}
-    step   = {"say", "listen": [answer …], "else": {"say", "times", "go"}, "record": false}  |  {"say", "end": true}
+    step   = {"say", "listen": [answer …], "else": {"say", "times", "go"}, "record": false, "press": "1#"}  |  {"say", "end": true}
            | {"say", "transfer": label, "briefing", "failed": step}
     answer = {"hear": [phrase …], "set": {…}, "go": step}
            | {"dtmf": "1", "set": {…}, "go": step}
@@ -16,6 +16,8 @@ also wait for single keys that are digits, nor for `*` or `#`: they would mean t
 
 `record: false` puts the call off the record while the step is asked and answered: the recording has silence there, the transcript
 says that something was said and not what, and what is captured serves the call but is not kept.
+
+`press` sends keys (RFC 4733) when the question was heard: for the menus of machines. `{{variables}}` may stand in it.
 
 Without `else`, a step that did not understand says so and repeats its question. After `times` such answers (2 unless it says
 otherwise) it goes to `go`; without one the call ends politely.
@@ -38,8 +40,9 @@ _MAX_STEPS = 200
 _MAX_ANSWERS = 50
 _MAX_PHRASES = 100
 _MAX_SAY = 2000
-_STEP_KEYS = ("say", "listen", "else", "end", "transfer", "briefing", "failed", "record")
+_STEP_KEYS = ("say", "listen", "else", "end", "transfer", "briefing", "failed", "record", "press")
 _COLLECT = re.compile(r"<\s*digits\s*:\s*([A-Za-z_][A-Za-z0-9_]*)\s*>")
+_PRESS = re.compile(f"[{re.escape(KEYS)}]{{1,{MAX_KEYS}}}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -84,6 +87,7 @@ class Step:
     briefing: str = ""
     failed: str | None = None
     record: bool = True
+    press: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +188,16 @@ class _Reader:
             briefing=self._text(step, "briefing", where),
             failed=self._text(step, "failed", where) or None,
             record=self._record(step, where),
+            press=self._press(step, where),
         )
+
+    def _press(self, step: Mapping[str, Any], where: str) -> str:
+        press = self._text(step, "press", where)
+        if press and "{{" not in press and not _PRESS.fullmatch(press):
+            self._wrong(f"{where}.press", f"must be 1 to {MAX_KEYS} of the keys {KEYS}, or a {{{{variable}}}} that is")
+        if press and not step.get("listen"):
+            self._wrong(f"{where}.press", "goes with `listen`: whoever was sent keys has something to say")
+        return press
 
     def _record(self, step: Mapping[str, Any], where: str) -> bool:
         record = step.get("record", True)

@@ -6,6 +6,7 @@ A tool answers with what the model is told. A tool that fails tells the model so
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from inference.llm.base import ToolCall, ToolSpec
 from sipserver.protocols import Agent
 
 MAX_BRIEFING = 2000
+Press = Callable[[str], Awaitable[bool]]
+_KEYS = re.compile(r"[0-9*#A-Da-d]{1,32}")
 
 
 class ToolFailed(Exception):
@@ -64,6 +67,35 @@ END_CALL = Tool(
 )
 
 
+def press_tool(press: Press) -> Tool:
+    """Presses keys. They leave at once: what the agent is saying waits meanwhile."""
+
+    async def run(arguments: Mapping[str, Any]) -> ToolResult:
+        digits = arguments.get("digits")
+        if not isinstance(digits, str) or not _KEYS.fullmatch(digits):
+            raise ToolFailed("digits must be 1 to 32 of the keys 0-9, *, # and A-D.")
+        if not await press(digits):
+            raise ToolFailed("the other side takes no keys.")
+        return ToolResult("The keys were pressed.")
+
+    return Tool(
+        ToolSpec(
+            name="send_dtmf",
+            description="Press keys of the telephone, to answer the menu of a machine that you are speaking with. "
+            "Never use it with a person.",
+            parameters={
+                "type": "object",
+                "properties": {
+                    "digits": {"type": "string", "description": "The keys, one after the other, such as 1 or 4711#."}
+                },
+                "required": ["digits"],
+                "additionalProperties": False,
+            },
+        ),
+        run,
+    )
+
+
 def transfer_tool(agent: Agent) -> Tool:
     """Hands the caller over to one of the agent's targets. The model chooses among their labels, and never sees a number."""
     labels = [target.label for target in agent.transfer_targets]
@@ -106,9 +138,10 @@ def _who(agent: Agent) -> str:
     return f"Targets: {'; '.join(told)}."
 
 
-def tools_of(agent: Agent) -> dict[str, Tool]:
-    """The tools of an agent, by name."""
+def tools_of(agent: Agent, press: Press) -> dict[str, Tool]:
+    """The tools of an agent, by name. press: sends keys, False where they are not taken."""
     tools = [
+        press_tool(press),
         *([END_CALL] if agent.allow_end_call else []),
         *([transfer_tool(agent)] if agent.transfer_targets else []),
     ]

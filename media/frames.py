@@ -363,7 +363,8 @@ class CallMedia(Protocol):
     async def send_digits(self, digits: str) -> bool:
         """Send RFC 4733 events, 100 ms each; returns when the last has left. ValueError for what is no digit.
 
-        False when the peer takes no such events, or the call is over.
+        What is being said waits meanwhile. False when the peer takes no such events, holds us, or has too many of them to come yet;
+        or the call is over.
         """
 
     async def bridge(self, other: CallMedia, *, digits: bool = True) -> None:

@@ -20,6 +20,9 @@ from media.rows import CallRows
 from media.sockets.face import PortsExhausted, Sockets
 from media.srtp import SecureRows
 
+_KEYS_WAITING = 64
+"""So many keys of one call may have yet to be sent: 10 s."""
+
 
 class Orders:
     """One method per kind of command; each returns the result that goes into the acknowledgement."""
@@ -141,8 +144,10 @@ class Orders:
         return 0
 
     def _send_digit(self, command: Command, tick: int) -> int | None:
-        """Acknowledged when it has left; a peer that takes no telephone-events gets none."""
-        if self._calls.telephone_event[command.row] < 0:
+        """Acknowledged when it has left; a peer that takes no telephone-events, or holds us, gets none."""
+        row, calls = command.row, self._calls
+        takes = calls.telephone_event[row] >= 0 and calls.sending[row]
+        if not takes or self._keys.waiting(row) >= _KEYS_WAITING:
             return REFUSED
         self._keys.add(command.row, command.digit, command.token)
         return None

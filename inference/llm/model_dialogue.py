@@ -15,7 +15,7 @@ from inference.keypad import KeysWanted
 from inference.llm.base import LlmDelta, LlmEngine, LlmRequest, Message, TextDelta, ToolCall, ToolCallDelta
 from inference.prompt import render
 from inference.stt.base import SttHints
-from inference.tools import ToolResult, run_tool, tools_of
+from inference.tools import Press, ToolResult, run_tool, tools_of
 from inference.turns import Hypothesis
 from sipserver.protocols import Agent, TransferFailure, TransferOutcome
 
@@ -53,11 +53,12 @@ class ModelDialogue:
         agent: Agent,
         variables: Mapping[str, Any],
         missing: Callable[[str], None],
+        press: Press,
     ) -> None:
         self.captured: Mapping[str, Any] = {}
         self.off_record = False
         self.memory: list[Message] = []
-        self.tools = tools_of(agent)
+        self.tools = tools_of(agent, press)
         self.polite = courtesies(agent.language)
         self._engine = engine
         self._model = model
@@ -138,6 +139,7 @@ class ModelAnswer:
     def __init__(self, dialogue: ModelDialogue, said: str | None) -> None:
         self.ends = False
         self.transfer: TransferWish | None = None
+        self.press = ""
         self._dialogue = dialogue
         self._context = joined(dialogue.memory, Message("user", said)) if said is not None else list(dialogue.memory)
         self._committed = asyncio.Event()

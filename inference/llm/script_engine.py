@@ -13,8 +13,8 @@ from inference.dialogue import Answer, Heard, Said, TransferWish
 from inference.hear import Match, Phrase, find, parse, read_ahead, spoken, to_jsgf, to_loose_jsgf, words_of
 from inference.keypad import KeysWanted
 from inference.prompt import render
+from inference.script import KEYS, MAX_KEYS, Script, Step
 from inference.script import Answer as Listen
-from inference.script import Script, Step
 from inference.stt.base import SttHints
 from inference.turns import Hypothesis
 from sipserver.protocols import TransferOutcome
@@ -159,7 +159,7 @@ class ScriptDialogue:
         self._misses = 0
         step = self._step
         wish = TransferWish(step.transfer, self._render(step.briefing) or None) if step.transfer else None
-        return Said(self._render(step.say), step.end, wish)
+        return Said(self._render(step.say), step.end, wish, self._keys(step.press))
 
     def _miss(self) -> Said:
         """Not understood: ask again, `times` times; then go where the script says, or give up politely."""
@@ -168,6 +168,10 @@ class ScriptDialogue:
         if self._misses <= otherwise.times:
             return Said(self._render(otherwise.say or f"{self._polite.not_understood} {self._step.say}"))
         return self._go(otherwise.go) if otherwise.go else Said(self._polite.cannot_help, ends=True)
+
+    def _keys(self, press: str) -> str:
+        """The keys to press: what is none in a variable (blanks, hyphens) is left out."""
+        return "".join(key for key in self._render(press).upper() if key in KEYS)[:MAX_KEYS]
 
     def _render(self, text: str) -> str:
         return render(text, {**self._variables, **self.captured, **self._spoken}, self._missing)

@@ -26,9 +26,13 @@ class Model:
             yield delta
 
 
+async def nobody_presses(digits: str) -> bool:
+    raise AssertionError(digits)
+
+
 def dialogue(model: Model) -> ModelDialogue:
     agent = Agent(id="a", organization_id="o", name="n", system_prompt="You are {{who}}.")
-    return ModelDialogue(model, "m", agent, {"who": "Ada"}, lambda name: None)  # type: ignore[arg-type]
+    return ModelDialogue(model, "m", agent, {"who": "Ada"}, lambda name: None, nobody_presses)  # type: ignore[arg-type]
 
 
 def lookup(ran: list[Mapping[str, Any]], fails: str | None = None) -> Tool:

@@ -139,6 +139,7 @@ class Scene:
     transfers: Sequence[Transfers] = ()
     ordered: Sequence[tuple[float, TransferOrder | SpeechOrder]] = ()
     may_fail: bool = False
+    takes_keys: bool = True
     off_record: Sequence[tuple[float, bool]] = ()
     """When an operator puts the call off the record (True), and on it again."""
 
@@ -184,6 +185,8 @@ class FakeMedia:
         """(position, frame number) of every frame of the agent that left."""
         self.flushed: list[tuple[float, int]] = []
         self.resumed: list[tuple[float, int]] = []
+        self.pressed: list[tuple[float, str]] = []
+        self.takes_keys = True
         self.closed = False
         self._size = room
         self._tick = 0
@@ -323,7 +326,8 @@ class FakeMedia:
         self._events.put_nowait(Resumed(self.position(), frame))
 
     async def send_digits(self, digits: str) -> bool:
-        raise NotImplementedError
+        self.pressed.append((virtual_time.now(), digits))
+        return self.takes_keys
 
     async def set_recording(self, on: bool) -> None:
         self.recording.append((virtual_time.now(), on))
@@ -620,6 +624,7 @@ def play(scene: Scene) -> Played:
 
 async def _play(scene: Scene) -> Played:
     media = FakeMedia(scene.caller)
+    media.takes_keys = scene.takes_keys
     log, llm, tts, stt = FakeLog(), FakeLlm(scene.answers), FakeTts(scene), FakeStt(scene, media)
     desk, switch = FakeDesk(scene.transfers), RecordingSwitch(media)  # type: ignore[arg-type]
     switch.tell = lambda event: log.publish("call-1", event)

@@ -439,6 +439,32 @@ def test_digits_leave_as_events_in_place_of_audio_and_the_call_waits_for_the_las
     on_a_line(test)
 
 
+def test_a_peer_that_takes_no_keys_or_holds_us_gets_none_and_whoever_sends_them_is_told() -> None:
+    async def test(line: Line) -> None:
+        sent = line.plane.during(line.call.send_digits("1"))
+        assert await sent is True
+        line.collect()
+        line.sent.clear()
+        for fmt, direction in (
+            (replace(FORMAT, telephone_event=None), Direction.SENDRECV),
+            (FORMAT, Direction.RECVONLY),
+        ):
+            await line.connect(fmt=fmt, direction=direction)
+            assert await line.plane.during(line.call.send_digits("12")) is False
+            await line.tick(20)
+            line.collect()
+            assert not [packet for packet in line.sent if packet.payload_type == 101]
+        await line.connect()
+        waiting = [asyncio.ensure_future(line.call.send_digits("1" * 32)) for _ in range(3)]
+        await line.tick(2)
+        assert [task.done() for task in waiting] == [False, False, True]
+        assert waiting[2].result() is False
+        await line.plane.during(line.call.close())
+        assert [await task for task in waiting] == [False] * 3
+
+    on_a_line(test)
+
+
 def test_whoever_waits_for_keys_learns_that_the_call_is_over() -> None:
     async def test(line: Line) -> None:
         keys = asyncio.ensure_future(line.call.send_digits("123"))
