@@ -121,7 +121,7 @@ def test_bodies(tmp_path: Path, content: bytes, media: str, status: int) -> None
 def test_paths_and_methods_that_are_not_there(tmp_path: Path) -> None:
     async def test(made: Installation) -> None:
         async with made.client() as client:
-            for path in ("/", "/v1", "/v1/tools", "/v1/agents/", f"/v1/calls/{NOWHERE}/dtmf", "/v1/agents/a/b/c"):
+            for path in ("/", "/v1", "/v1/tools", "/v1/agents/", f"/v1/calls/{NOWHERE}/ring", "/v1/agents/a/b/c"):
                 assert is_error(await client.get(path, follow_redirects=False), 404), path
             answer = await client.put("/v1/agents", json={})
             assert is_error(answer, 405)
