@@ -7,7 +7,7 @@ target is the delay that QUANTILE of them stay within.
 The parameters are NetEQ's (MEDIA.md section 6), with these differences. Delays are counted in ticks, because in which tick a packet
 is there is all that matters to who plays on the tick. Nothing is known at first, and nothing is stretched before the first block:
 NetEQ's 80 ms to begin with would be heard on every good line. Packets that were overtaken count like all others, where NetEQ has a
-rule of its own for them: on a network that reorders much it made up 3 % where this makes up less than 1.
+rule of its own for them: on a network that reorders much it made up 3 % at a delay of 102 ms, where this makes up 0.4 % at 137.
 """
 
 from __future__ import annotations
