@@ -25,7 +25,7 @@ def media(
     as_json: AsJson = False,
 ) -> None:
     """The tick with sockets, VAD and recording for N calls; load comes from another process on another core."""
-    from media.bench import bench_media
+    from media.bench.plane import bench_media
     from media.frames import MediaUnavailable
     from media.quiet import NoiseSuppression
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from media.bench import bench_media
+from media.bench.plane import bench_media
 from media.codecs.g711 import decode, encode
 from media.frames import Codec, MediaFailed, MediaUnavailable, RtpFormat, RtpRemote, Unbridged
 from media.plane import PlaneConfig, ProcessMediaPlane

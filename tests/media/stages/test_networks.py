@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from media.bench_playout import bench_playout, fixed, listened, played, traffic
+from media.bench.playout import bench_playout, fixed, listened, played, traffic
 from media.networks import NETWORKS, Network
 
 MINUTE = 3000

@@ -1,4 +1,4 @@
-"""What an ear and a bridge make of a network: `python -m media.bench_playout` prints the added delay and how much is made up.
+"""What an ear and a bridge make of a network: `python -m media.bench.playout` prints the added delay and how much is made up.
 
 The stages are the real ones, `media.jitter` for an agent's ear and `media.bridge` behind it for a person's, with a voice of vowels; fixed
 buffers are reckoned on the same packets. *Added* delay counts from the fastest packets of the call to the tick that plays, so it holds

@@ -1,7 +1,7 @@
 """What the media plane costs: `antiphon bench media`.
 
 One media process, bound to one core, carries N calls with everything on: sockets, jitter buffer, concealment, VAD, barge-in
-and recording. Load comes from another process on another core (`media.bench_load`), which also measures when
+and recording. Load comes from another process on another core (`media.bench.load`), which also measures when
 our packets arrive, by the kernel's clock. The figures are the processor time of the tick's thread, so that
 other work on the machine disturbs them as little as can be.
 """
@@ -11,54 +11,24 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
-import statistics
 import sys
 import tempfile
-import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from media.bench_load import VOICE_SECONDS, voice
+from media.bench.machine import resident_kb, yardstick_us
+from media.bench.reading import Reading
+from media.bench.voice import VOICE_SECONDS, voice
 from media.call_media import RowCallMedia
 from media.frames import Codec, Pcm, RtpFormat, RtpRemote
 from media.plane import PlaneConfig, ProcessMediaPlane
 from media.quiet import NoiseSuppression
-from media.rings import ProcessCounters
 from media.sockets.choice import AUTO, best
-from media.stopwatch import Stage
 
 _WARM_UP = 6.0
 """More than a round of every ring (5.12 s), so that its memory is there, and all calls have begun."""
 _TOP_UP = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """The media process's counters at one instant."""
-
-    elapsed: float
-    cpu_ns: int
-    ticks: int
-    ticks_late: int
-    ticks_skipped: int
-    sends_late: int
-    stage_ns: tuple[int, ...]
-
-    @classmethod
-    def take(cls, counters: ProcessCounters) -> _Reading:
-        names = ("cpu_ns", "ticks", "ticks_late", "ticks_skipped", "sends_late")
-        numbers = {name: int(getattr(counters, name)[0]) for name in names}
-        return cls(elapsed=time.monotonic(), **numbers, stage_ns=tuple(counters.stage_ns.tolist()))
-
-    def stages_since(self, before: _Reading, calls: int) -> dict[str, float]:
-        """What each stage took since then, in microseconds per call and 20 ms."""
-        ticks = (self.elapsed - before.elapsed) * 50
-        return {
-            stage.name.lower(): round((self.stage_ns[stage] - before.stage_ns[stage]) / 1000 / ticks / calls, 2)
-            for stage in Stage
-        }
 
 
 def bench_media(
@@ -107,7 +77,7 @@ def bench_media(
 async def _bench(calls: int, seconds: float, recording: bool, warm_up: float, config: PlaneConfig) -> dict[str, Any]:
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[:1])
-    yardstick = _yardstick_us()
+    yardstick = yardstick_us()
     os.sched_setaffinity(0, cores[1:] or cores)
     plane = ProcessMediaPlane(replace(config, cpus=(cores[0],)))
     try:
@@ -124,7 +94,7 @@ async def _measure(
     plane: ProcessMediaPlane, calls: int, seconds: float, warm_up: float, folder: Path | None
 ) -> dict[str, Any]:
     load = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "media.bench_load", str(calls), str(warm_up), str(seconds),
+        sys.executable, "-m", "media.bench.load", str(calls), str(warm_up), str(seconds),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 20,
     )  # fmt: skip
     assert load.stdin is not None
@@ -132,18 +102,18 @@ async def _measure(
     peers = json.loads(await load.stdout.readline())
     [pid] = plane.pids()
     fifo = os.sched_getscheduler(pid) == os.SCHED_FIFO
-    bare = _resident_kb(pid)
+    bare = resident_kb(pid)
     opened = await asyncio.gather(*(_call(plane, number, peer, folder) for number, peer in enumerate(peers)))
     load.stdin.write(json.dumps([call.port for call in opened]).encode() + b"\n")
     [counters] = plane.counters()
     speech = voice(VOICE_SECONDS).reshape(-1, 160)
     await _talk(opened, speech, load.stdout)
-    before = _Reading.take(counters)
+    before = Reading.take(counters)
     counters.work_us_max[0] = 0
     offset = int(counters.send_offset_us[0])
     seen = json.loads(await _talk(opened, speech, load.stdout))
-    after = _Reading.take(counters)
-    resident = _resident_kb(pid)
+    after = Reading.take(counters)
+    resident = resident_kb(pid)
     work = int(counters.work_us_max[0])
     await load.wait()
     reports = await asyncio.gather(*(call.close() for call in opened))
@@ -183,36 +153,3 @@ async def _talk(calls: list[RowCallMedia], speech: Pcm, load: asyncio.StreamRead
             call.play(speech[: call.room()])
         await asyncio.wait([said], timeout=_TOP_UP)
     return await said
-
-
-def _yardstick_us() -> float:
-    """The median cost of a send on the loopback, in microseconds of processor time."""
-    costs = []
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
-    ):
-        sink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-        sink.bind(("127.0.0.1", 0))
-        address, packet = sink.getsockname(), bytes(172)
-        for _ in range(9):
-            begun = time.thread_time_ns()
-            for _ in range(500):
-                sock.sendto(packet, address)
-            costs.append((time.thread_time_ns() - begun) / 500_000)
-    return round(statistics.median(costs), 2)
-
-
-def _resident_kb(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
-
-
-def main() -> None:
-    """`python -m media.bench CALLS SECONDS`: the figures as one line of JSON."""
-    calls, seconds = int(sys.argv[1]), float(sys.argv[2])
-    print(json.dumps(bench_media(calls, seconds)))
-
-
-if __name__ == "__main__":
-    main()
