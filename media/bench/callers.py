@@ -6,6 +6,7 @@ import socket
 import struct
 
 import numpy as np
+from numpy.typing import NDArray
 
 from media.rtp import FRAME_SAMPLES, HEADER, Octets
 
@@ -29,11 +30,15 @@ class Callers:
             for number, line in zip(numbers, self._packets, strict=True)
         ]
 
+    def places(self, number: int) -> NDArray[np.int64]:
+        """Which of the payloads each call's packet `number` holds."""
+        return (number + self._offset) % len(self._payloads)
+
     def send(self, number: int) -> None:
         """Send packet `number` of each call."""
         header = struct.pack("!HI", number & 0xFFFF, number * FRAME_SAMPLES & 0xFFFFFFFF)
         self._packets[:, 2:8] = np.frombuffer(header, np.uint8)
-        self._packets[:, HEADER:] = self._payloads[(number + self._offset) % len(self._payloads)]
+        self._packets[:, HEADER:] = self._payloads[self.places(number)]
         for send, packet, target in self._sends:
             try:
                 send(packet, target)

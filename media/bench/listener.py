@@ -6,6 +6,8 @@ import socket
 import struct
 
 from media.bench.capture import Capture
+from media.bench.click import is_click
+from media.rtp import HEADER
 
 _SO_TIMESTAMPNS = 35
 _PCMU = 0
@@ -18,6 +20,8 @@ class Listener:
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._sock = sock
         self.capture = Capture()
+        self.clicks: list[int] = []
+        """When packets came that hold a click (`media.bench.probes`)."""
 
     def drain(self) -> None:
         """Read what has come."""
@@ -31,4 +35,12 @@ class Listener:
                 continue
             seconds, nanoseconds = struct.unpack("qq", control[0][2][:16])
             sequence, timestamp = struct.unpack_from("!HI", data, 2)
-            self.capture.add(seconds * 1_000_000_000 + nanoseconds, sequence, timestamp)
+            time = seconds * 1_000_000_000 + nanoseconds
+            self.capture.add(time, sequence, timestamp)
+            if is_click(data[HEADER:]):
+                self.clicks.append(time)
+
+    def forget(self) -> None:
+        """What came so far was the warm-up."""
+        self.capture.forget()
+        self.clicks.clear()

@@ -2,7 +2,7 @@
 
 It prints the ports it listens on as a line of JSON, reads the ports to call as another, and sends every call 50 packets a second
 in phases spread over the 20 ms. When the warm-up is over it prints an empty line, and at the end what it saw of some of
-the calls, by the kernel's receive times.
+the calls, by the kernel's receive times. A few of the callers are probes (`media.bench.probes`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from media.bench.callers import Callers
 from media.bench.capture import summary
 from media.bench.listener import Listener
+from media.bench.probes import Prober, settled, share
 from media.bench.voice import VOICE_SECONDS, voice
 from media.codecs.g711 import encode
 from media.frames import Codec
@@ -33,18 +34,28 @@ def main() -> None:
     calls, warm_up, seconds = int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])
     sockets = [_socket(number < _SAMPLED) for number in range(calls)]
     print(json.dumps([sock.getsockname()[1] for sock in sockets]), flush=True)
-    targets = [("127.0.0.1", port) for port in json.loads(sys.stdin.readline())]
+    line = sys.stdin.readline()
+    if not line:
+        sys.exit("Who wanted to measure is gone.")
+    targets = [("127.0.0.1", port) for port in json.loads(line)]
     listeners = [Listener(sock) for sock in sockets[:_SAMPLED]]
     said = encode(voice(VOICE_SECONDS), Codec.PCMU).reshape(-1, FRAME_SAMPLES)
-    phases = [Callers(range(phase, calls, _PHASES), sockets, targets, said) for phase in range(_PHASES)]
+    probers = [Prober(number, sockets, targets) for number in range(share(calls))]
+    phases: list[list[Callers]] = []
+    for phase in range(_PHASES):
+        probing = probers[phase : phase + 1]
+        others = range(phase + len(probing) * _PHASES, calls, _PHASES)
+        phases.append([*probing, Callers(others, sockets, targets, said)])
     _call(phases, listeners, warm_up)
     for listener in listeners:
-        listener.capture.forget()
+        listener.forget()
+    counted = time.time_ns()
     print(flush=True)
     took = _call(phases, listeners, seconds, first=int(warm_up * 50))
-    print(
-        json.dumps({"load_seconds": round(took, 2)} | summary([listener.capture for listener in listeners])), flush=True
-    )
+    sent = [settled(prober.sent, counted, time.time_ns()) for prober in probers]
+    probes = {"sent": sent, "returned": [listener.clicks for listener in listeners[: len(probers)]]}
+    seen = summary([listener.capture for listener in listeners])
+    print(json.dumps({"load_seconds": round(took, 2), "probes": probes} | seen), flush=True)
     for sock in sockets:
         sock.close()
 
@@ -57,14 +68,15 @@ def _socket(sampled: bool) -> socket.socket:
     return sock
 
 
-def _call(phases: list[Callers], listeners: list[Listener], seconds: float, first: int = 0) -> float:
+def _call(phases: list[list[Callers]], listeners: list[Listener], seconds: float, first: int = 0) -> float:
     """Send for so long; returns how long it took, which is more where this process cannot keep up."""
     start = time.monotonic_ns()
     for step in range(int(seconds * 50) * _PHASES):
         rest = start + step * _TICK_NS // _PHASES - time.monotonic_ns()
         if rest > 0:
             time.sleep(rest / 1e9)
-        phases[step % _PHASES].send(first + step // _PHASES)
+        for callers in phases[step % _PHASES]:
+            callers.send(first + step // _PHASES)
         if step % _PHASES == 0:
             for listener in listeners:
                 listener.drain()

@@ -22,9 +22,11 @@ def media(
     sockets: Annotated[str, typer.Option("--sockets", help="auto, native or plain.")] = "auto",
     realtime: Annotated[bool, typer.Option(help="Ask for SCHED_FIFO, as the server does.")] = True,
     noise: Annotated[str, typer.Option("--noise", help="Noise suppression: off, recogniser or all.")] = "off",
+    compare: Annotated[bool, typer.Option("--compare", help="The obvious alternative in the same run.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """The tick with sockets, VAD and recording for N calls; load comes from another process on another core."""
+    from media.bench.loaded import LoadFailed
     from media.bench.plane import bench_media
     from media.frames import MediaUnavailable
     from media.quiet import NoiseSuppression
@@ -33,9 +35,15 @@ def media(
         raise fail("--noise is off, recogniser or all.")
     try:
         figures = bench_media(
-            calls, seconds, warm_up=warm_up, backend=sockets, realtime=realtime, noise=NoiseSuppression(noise)
+            calls,
+            seconds,
+            warm_up=warm_up,
+            backend=sockets,
+            realtime=realtime,
+            noise=NoiseSuppression(noise),
+            beside=compare,
         )
-    except MediaUnavailable as error:
+    except (MediaUnavailable, LoadFailed) as error:
         raise fail(str(error)) from None
     _print(figures, as_json)
 
