@@ -146,19 +146,20 @@ class Mouth:
         tail = counters.out_tail
         keys = self._keys.due(tick)
         free = calls.connected & calls.sending & ~self._keys.busy
-        playing = np.flatnonzero(free & (mode != PAUSED) & (self._fading < 0) & (counters.out_head > tail))
-        fading = np.flatnonzero(free & (self._fading >= 0))
+        # Read once: the main process may queue meanwhile.
+        waiting = counters.out_head > tail
+        stopping = free & (self._fading >= 0)
+        playing = np.flatnonzero(free & (mode != PAUSED) & waiting & ~stopping)
+        fading = np.flatnonzero(stopping)
+        ended = np.flatnonzero(free & self.speaking & ~waiting & ~stopping)
         queued = np.zeros(len(free), np.bool_)
-        queued[playing] = queued[fading] = True
+        queued[playing] = queued[fading] = queued[ended] = True
         gain = _GAIN[mode]
-        gain[fading] = SILENT
-        self._pcm[playing] = self._frames[self._first[playing] + tail[playing] % OUT_FRAMES]
-        self._pcm[fading] = self._frames[self._first[fading] + self._fading[fading] % OUT_FRAMES]
-        wide = self._wide
-        if wide.any:
-            wide.load(queued, self._first + np.where(self._fading >= 0, self._fading, tail) % OUT_FRAMES, self._pcm)
+        gain[fading] = gain[ended] = SILENT
+        self._load(queued, fading, ended)
         self._fading[fading] = -1
         pcm = self._playout.apply(self._pcm, queued, gain, tick)
+        wide = self._wide
         if wide.any:
             wide.level(queued, gain, tick)
             wide.before_bridge(pcm)
@@ -167,7 +168,7 @@ class Mouth:
             if wide.any:
                 wide.after_bridge(pcm)
         np.copyto(self.speaking, queued)
-        self.speaking[fading] = False
+        self.speaking[fading] = self.speaking[ended] = False
         self._lap(Stage.MOUTH)
         self._send(tick, np.flatnonzero(free & calls.reachable), pcm)
         self._send_keys(keys, tick)
@@ -176,6 +177,20 @@ class Mouth:
         self._lap(Stage.TAPE)
         self._advance(tick, playing, tell)
         self._lap(Stage.MOUTH)
+
+    def _load(self, queued: Bools, fading: Rows, ended: Rows) -> None:
+        """Take the frame of each row that is heard. Where the voice has `ended`, whole or in the middle of a tone because the
+        speech comes late, that is its last one backwards: it goes on where the sound is, so it can fade from there."""
+        index = self._counters.out_tail.copy()
+        index[fading] = self._fading[fading]
+        index[ended] -= 1
+        cells = self._first + index % OUT_FRAMES
+        heard = np.flatnonzero(queued)
+        self._pcm[heard] = self._frames[cells[heard]]
+        if ended.size:
+            self._pcm[ended] = self._pcm[ended, ::-1]
+        if self._wide.any:
+            self._wide.load(queued, cells, ended, self._pcm)
 
     def _send(self, tick: int, rows: Rows, pcm: Pcm) -> None:
         codes = self._law.encode(pcm)

@@ -1,8 +1,8 @@
 """What leaves of the agent's voice: its level, without clicks, and a quiet noise where nothing is said.
 
-A change of level is a ramp of 5 ms at the start of a frame, so a pause is silent within the frame in which it was decided. A
-line that is dead silent sounds cut off, so where nobody speaks a noise of about -72 dB below full scale goes out (RFC 3389
-calls it comfort noise; here it is sent as ordinary audio).
+A change of level is a ramp of 5 ms at the start of a frame, so a pause is silent within the frame in which it was decided, and a
+voice of which no more has come in time is gone within the next. A line that is dead silent sounds cut off, so where nobody
+speaks a noise of about -72 dB below full scale goes out (RFC 3389 calls it comfort noise; here it is sent as ordinary audio).
 """
 
 from __future__ import annotations

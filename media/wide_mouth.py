@@ -44,15 +44,18 @@ class WideMouth:
         self._rows = self._rows[self._rows != row]
         self.any = bool(self._rows.size)
 
-    def load(self, queued: Bools, cells: Rows, pcm: Pcm) -> None:
-        """Take the frames that are to be heard. queued: (rows,); cells: (rows,), where they lie; pcm: int16, (rows, 160), the same
-        from the ring of 8 kHz, which is set right in place where the frame is in the other."""
+    def load(self, queued: Bools, cells: Rows, backwards: Rows, pcm: Pcm) -> None:
+        """Take the frames that are to be heard. queued: (rows,); cells: (rows,), where they lie; backwards: (n,), rows whose frame
+        is played from its end; pcm: int16, (rows, 160), the same from the ring of 8 kHz, which is set right in place where the
+        frame is in the other."""
         rows = self._rows[queued[self._rows]]
         wide = self._is_wide[cells[rows]]
         if (narrow := rows[~wide]).size:
             self._frames[narrow] = self._up.step(pcm[narrow], rows=narrow)
         if (rows := rows[wide]).size:
             self._frames[rows] = self._ring[cells[rows]]
+            back = np.intersect1d(rows, backwards)
+            self._frames[back] = self._frames[back, ::-1]
             pcm[rows] = self._down.step(self._frames[rows], rows)
 
     def level(self, queued: Bools, gain: Floats, tick: int) -> None:
