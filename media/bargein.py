@@ -9,9 +9,10 @@ The agent's voice of a row is in one of three modes, and what the caller does mo
               and nobody has judged                               → PLAYING   resume
     any       `settle`: the conversation resumed or flushed       → PLAYING
 
-A frame is one of the VAD's, 32 ms. Speech begins above the threshold and ends below it less HYSTERESIS; what begins within the
-cooldown after the agent's own voice may be its echo, and has to be COOLDOWN_RISE more probable. A duck ends when the
-agent's voice does. After `settle` the speech that was judged moves nothing any more until it has ended.
+A frame is one of the VAD's, 32 ms. Speech begins above the threshold and ends below it less HYSTERESIS, or below half of it
+where that is more, so that it ends at all; what begins within the cooldown after the agent's own voice may be its echo, and has
+to be COOLDOWN_RISE more probable. A duck ends when the agent's voice does. After `settle` the speech that was judged moves
+nothing any more until it has ended.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ PLAYING, DUCKED, PAUSED = 0, 1, 2
 
 HYSTERESIS = 0.15
 COOLDOWN_RISE = 0.2
-HIGHEST_THRESHOLD = 0.95
+LOWEST_THRESHOLD, HIGHEST_THRESHOLD = 0.05, 0.95
+"""A lower one than this would take the quietest line for speech, and a higher one would never hear anybody."""
 JUDGE_TICKS = 100
 """2 s: how long a pause waits for the conversation's verdict."""
 FRAME_SAMPLES = 256
@@ -73,6 +75,7 @@ class BargeInRows:
         self._wanted = flags()
         self._held = flags()
         self._threshold = np.ones(rows, np.float32)
+        self._lower = np.ones(rows, np.float32)
         self._cooldown = np.zeros(rows, np.int64)
         self._excused = flags()
         self._agent_spoke = np.full(rows, _LONG_AGO, np.int64)
@@ -92,7 +95,8 @@ class BargeInRows:
         """How the row reacts from now on. Without `enabled` speech is told and nothing else happens."""
         self._wanted[row] = settings.enabled
         self._enabled[row] = settings.enabled and not self._held[row]
-        self._threshold[row] = settings.threshold
+        self._threshold[row] = threshold = min(max(settings.threshold, LOWEST_THRESHOLD), HIGHEST_THRESHOLD)
+        self._lower[row] = max(threshold - HYSTERESIS, threshold / 2)
         self._cooldown[row] = -(-settings.cooldown_ms // FRAME_MS)
 
     def hold(self, row: int) -> bool:
@@ -111,7 +115,7 @@ class BargeInRows:
     def close_row(self, row: int) -> None:
         """Nothing is told of the row until it is opened again."""
         self._enabled[row] = self._wanted[row] = self._held[row] = self.speech[row] = False
-        self._threshold[row] = 1
+        self._threshold[row] = self._lower[row] = 1
         self.mode[row] = PLAYING
 
     def settle(self, row: int) -> None:
@@ -122,7 +126,7 @@ class BargeInRows:
     def suspects(self, now: int, probability: NDArray[np.float32], judged: Bools) -> NDArray[np.intp]:
         """Rows where speech is heard that may be an echo: the agent speaks, or has just spoken. Arguments as those of `step`."""
         recent = judged & (now - self._agent_spoke <= REACH)
-        return np.flatnonzero(recent & (probability > self._threshold - HYSTERESIS))
+        return np.flatnonzero(recent & (probability > self._lower))
 
     def step(self, now: int, probability: NDArray[np.float32], judged: Bools, end: Longs, speaking: Bools) -> Reaction:
         """React to what the VAD found. Every array is (rows,).
@@ -147,7 +151,7 @@ class BargeInRows:
         reaction = self._reaction
         echo = (now - self._agent_spoke <= self._cooldown) & ~speaking
         first = np.where(echo, np.minimum(self._threshold + COOLDOWN_RISE, HIGHEST_THRESHOLD), self._threshold)
-        speech: Bools = probability > np.where(self.speech, self._threshold - HYSTERESIS, first)
+        speech: Bools = probability > np.where(self.speech, self._lower, first)
         np.logical_and(judged & speech, ~self.speech, out=reaction.started)
         np.logical_and(judged & ~speech, self.speech, out=reaction.stopped)
         np.subtract(end, FRAME_SAMPLES, out=reaction.onset)
