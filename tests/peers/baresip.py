@@ -22,7 +22,8 @@ PORTS = 22
 @dataclass(slots=True)
 class Baresip:
     """A softphone that answers by itself. `source` is what it plays, `ECHO` or `aufile,PATH`; `dials`, a SIP URI, is rung at once.
-    `secure`: it speaks SRTP, and nothing else. `codec` is the one that it knows. Use as an asynchronous context manager."""
+    `secure`: it speaks SRTP, and nothing else. `codec` is the one that it knows. Challenged, it answers as `user` with `password`.
+    Use as an asynchronous context manager."""
 
     folder: Path
     user: str
@@ -30,6 +31,7 @@ class Baresip:
     dials: str | None = None
     secure: bool = False
     codec: str = "PCMU/8000,PCMA/8000"
+    password: str | None = None
     port: int = 0
     log: list[str] = field(default_factory=list)
     _process: asyncio.subprocess.Process | None = None
@@ -89,6 +91,7 @@ class Baresip:
             "srtp": "module\t\t\tsrtp.so" if self.secure else "",
             "codec": self.codec,
             "rate": "8000" if "PCM" in self.codec else "16000",
+            "credentials": f";auth_pass={self.password}" if self.password else "",
             "encryption": ";mediaenc=srtp-mand" if self.secure else "",
         }
         folder = self.folder / f"baresip-{self.port}"

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import wave
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from media.plane import PlaneConfig, ProcessMediaPlane
 from sipserver.calls import Calls
 from sipserver.capacity import Limits
 from sipserver.guard import Challenger, SourceGuard
+from sipserver.guard.challenge import Algorithm
 from sipserver.ladder import Ladder
 from sipserver.party import Services
 from sipserver.protocols import CallEnd, ConversationEnd, DialOrder, EndedReason, LiveCall, Route, Trunk, TrunkOptions
@@ -85,14 +86,16 @@ class Node:
 
 
 @asynccontextmanager
-async def a_node(folder: Path, users: Mapping[str, Trunk] | None = None) -> AsyncIterator[Node]:
-    """`users` are trunks whose peers show credentials."""
+async def a_node(
+    folder: Path, users: Mapping[str, Trunk] | None = None, algorithms: Sequence[Algorithm] = ("SHA-256", "MD5")
+) -> AsyncIterator[Node]:
+    """`users` are trunks whose peers show credentials, by one of the `algorithms`."""
     port = free_block(20)
     plane = ProcessMediaPlane(PlaneConfig(ports=(port, port + 19), processes=1, rows=4))
     log, directory, conversations = Log(folder), FakeDirectory(), FakeConversations()
     conversations.talk = until_a_tone_is_heard
     ladder = Ladder(log.publish)
-    challenger = Challenger(lambda: users or {}, "antiphon", ("SHA-256", "MD5"), os.urandom(32), os.urandom)
+    challenger = Challenger(lambda: users or {}, "antiphon", algorithms, os.urandom(32), os.urandom)
     guard = SourceGuard(directory, asyncio.get_running_loop().time, challenger=challenger)
     endpoint = SipEndpoint("127.0.0.1", 0, transports=("udp",), guard=guard, tap=ladder.tap)
     services = Services(log, plane, conversations, ladder, microseconds)
@@ -155,6 +158,36 @@ def test_both_ways_are_heard_secure_and_plain(tmp_path: Path) -> None:
     asked = [event.data["summary"] for call, event in log.published if call == "fallback" and event.kind == "sip"]
     assert "488 Not Acceptable Here" in asked
     assert sum(summary.startswith("INVITE") for summary in asked) >= 2
+
+
+def test_baresip_rings_and_shows_its_credentials(tmp_path: Path) -> None:
+    """No trunk has its address. A wrong password is the end of it; the right one is a call. baresip 1 gives up where it meets an
+    algorithm that it does not know, and is challenged by MD5 alone."""
+
+    async def scene() -> tuple[Log, CallEnd]:
+        users: dict[str, Trunk] = {}
+        async with a_node(tmp_path, users, ("MD5",)) as node:
+            trunk = replace(node.trunk("off"), inbound_username=CALLER, inbound_password="s3cret")
+            users[CALLER] = trunk
+            node.directory.routes[CALLEE] = Route("number", CALLEE, "org", trunk, AGENT)
+            uri = f"sip:{CALLEE}@127.0.0.1:{node.endpoint.port}"
+            source = "aufile," + write_wav(tmp_path / "theirs.wav", tone(THEIRS, LONGEST))
+            async with Baresip(tmp_path, CALLER, source, dials=uri, password="guessed") as stranger:
+                async with asyncio.timeout(LONGEST):
+                    while not any("session closed: 401" in line for line in stranger.log):  # noqa: ASYNC110 (a log has no bell)
+                        await asyncio.sleep(0.05)
+            assert node.log.ends == {}, stranger.log
+            async with Baresip(tmp_path, CALLER, source, dials=uri, password="s3cret") as ringing:
+                end = await node.be_rung()
+            assert any("incoming rtp for 'audio' established" in line for line in ringing.log), ringing.log
+            return node.log, end
+
+    log, end = asyncio.run(scene())
+    assert log.problems == {}
+    assert end.reason == EndedReason.AGENT_ENDED
+    caller, agent = channels(tmp_path / "inbound.wav")
+    assert sum(heard_at(caller, THEIRS)) >= 8
+    assert sum(heard_at(agent, OURS)) >= 8
 
 
 def channels(path: Path) -> tuple[Pcm, ...]:
