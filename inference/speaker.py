@@ -1,8 +1,8 @@
 """The agent's mouth: text to sentences to speech to frames, and the knowledge of which words have been heard.
 
 A `Speech` is one turn of the agent. Its sentences are synthesised one after the other while the text is still being written,
-and queued at the media plane well ahead of the wire. Frame numbers count as `CallMedia.played` counts: a word is heard when
-the frame after its last one has left.
+and queued at the media plane well ahead of the wire. Frame numbers count as `CallMedia.played` counts. A word lies where it lies
+in these frames, to the sample: it was heard when its last sample has left, which is the one before the next word's first.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _TONE_HZ, _TONE_MS, _TONE_LEVEL = 440, 400, 6000
 
 @dataclass(slots=True)
 class Sentence:
-    """A sentence on its way. `first` is the number of its first frame, `words` are (first frame, first character)."""
+    """A sentence on its way. `first` is the number of its first frame; `words` are (first sample, first character), samples of the
+    sentence at 8 kHz."""
 
     text: str
     mark: int
@@ -52,8 +53,15 @@ class Sentence:
             return self.text
         if not self.words:
             return self._by_length((played - self.first) * LINE_SAMPLES / LINE_RATE)
-        starts = [start for frame, start in self.words if frame <= played]
+        left = (played - self.first) * LINE_SAMPLES
+        starts = [start for sample, start in self.words if sample <= left]
         return self.text[: starts[-1]].rstrip() if starts else ""
+
+    def starts(self) -> list[int]:
+        """The frames in which it and its words begin."""
+        if self.first is None:
+            return []
+        return [self.first, *(self.first + sample // LINE_SAMPLES for sample, _ in self.words)]
 
     def _by_length(self, seconds: float) -> str:
         cut = int(seconds * _LETTERS_PER_SECOND)
@@ -171,11 +179,8 @@ class Speech:
 
     def word_start(self, played: int) -> int:
         """The frame to go on from after a pause: the start of the word in which it came."""
-        starts = [frame for sentence in self.sentences for frame, _ in sentence.words if frame <= played]
-        firsts = [
-            sentence.first for sentence in self.sentences if sentence.first is not None and sentence.first <= played
-        ]
-        return max([*starts, *firsts, played - _FURTHEST_BACK])
+        starts = [frame for sentence in self.sentences for frame in sentence.starts() if frame <= played]
+        return max([*starts, played - _FURTHEST_BACK])
 
     async def _speak_all(self, waiting: asyncio.Queue[str | LlmUnavailable | None]) -> None:
         while (item := await waiting.get()) is not None:
@@ -208,8 +213,7 @@ class Speech:
         if whole and sentence.first is None:
             await self.may_play.wait()
             sentence.first = self._mouth.next_frame()
-        first = sentence.first if sentence.first is not None else self._mouth.next_frame()
-        sentence.words += [(first + mark.sample // self._frame, mark.start) for mark in chunk.marks]
+        sentence.words += [(-(-mark.sample * LINE_SAMPLES // self._frame), mark.start) for mark in chunk.marks]
         mark = sentence.mark if sentence.frames == 0 else 0
         sentence.frames += len(frames)
         return not whole or await self._mouth.queue(frames, mark)
