@@ -37,3 +37,9 @@ def cpu_seconds(pid: int) -> float:
     """Processor time of all threads of a process so far, in steps of 10 ms (proc(5), after a name that may hold spaces)."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def proportional_kb(pid: int) -> int:
+    """What a process holds, memory that it shares counted by its share, so that those of several can be added up (proc(5))."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +12,8 @@ import typer
 from sipserver.commands.common import AsJson, fail
 
 app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
+_FILE_COLUMNS = 200
+Plot = Annotated[Path | None, typer.Option("--plot", help="A folder for plots (PNG); needs the extra demo.")]
 
 
 @app.command()
@@ -23,6 +25,7 @@ def media(
     realtime: Annotated[bool, typer.Option(help="Ask for SCHED_FIFO, as the server does.")] = True,
     noise: Annotated[str, typer.Option("--noise", help="Noise suppression: off, recogniser or all.")] = "off",
     compare: Annotated[bool, typer.Option("--compare", help="The obvious alternative in the same run.")] = False,
+    plot: Plot = None,
     as_json: AsJson = False,
 ) -> None:
     """The tick with sockets, VAD and recording for N calls; load comes from another process on another core."""
@@ -33,6 +36,7 @@ def media(
 
     if noise not in list(NoiseSuppression):
         raise fail("--noise is off, recogniser or all.")
+    _can_plot(plot)
     try:
         figures = bench_media(
             calls,
@@ -46,6 +50,32 @@ def media(
     except (MediaUnavailable, LoadFailed) as error:
         raise fail(str(error)) from None
     _print(figures, as_json)
+    _plot(figures, plot, "media")
+
+
+@app.command()
+def calls(
+    calls: Annotated[int, typer.Option("--calls", min=1, max=1000, help="Calls at once.")] = 8,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, max=600, help="How long to measure.")] = 30,
+    warm_up: Annotated[float, typer.Option("--warm-up", min=0, max=60, help="Seconds before that.")] = 4,
+    rate: Annotated[float, typer.Option("--rate", min=0.1, max=100, help="New calls a second.")] = 4,
+    speech: Annotated[Path | None, typer.Option("--speech", help="A folder of recorded speech (.wav).")] = None,
+    plot: Plot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Callers who talk and interrupt, over SIP and RTP, against a server with its embedded engines started for it."""
+    from media.bench.loaded import LoadFailed
+    from sipserver.bench.calls import bench_calls
+    from sipserver.bench.recordings import NoRecordings
+    from sipserver.demo.node import NodeFailed
+
+    _can_plot(plot)
+    try:
+        figures = bench_calls(calls, seconds, speech, rate=rate, warm_up=warm_up)
+    except (NodeFailed, NoRecordings, LoadFailed) as error:
+        raise fail(str(error)) from None
+    _print(figures, as_json)
+    _plot(figures, plot, "calls")
 
 
 @app.command()
@@ -137,20 +167,40 @@ def bargein(
     _print(figures, as_json)
 
 
+def _can_plot(folder: Path | None) -> None:
+    """Say at once, not after the measuring, that there will be no pictures."""
+    from sipserver.bench.plots import NoPlots, need_plots
+
+    if folder is None:
+        return
+    try:
+        need_plots()
+    except NoPlots as error:
+        raise fail(str(error)) from None
+
+
+def _plot(figures: Mapping[str, Any], folder: Path | None, bench: str) -> None:
+    from sipserver.bench.plots import plot
+
+    if folder is None:
+        return
+    try:
+        for path in plot(figures, folder, bench):
+            typer.echo(f"{path}", err=True)
+    except OSError as error:
+        raise fail(str(error)) from None
+
+
 def _print(figures: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(figures, indent=2))
         return
-    lines = list(_flat(figures))
-    width = max(len(name) for name, _ in lines)
-    for name, value in lines:
-        typer.echo(f"{name:<{width}}  {value}")
 
+    from rich.console import Console
 
-def _flat(figures: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """`{"answer_ms": {"p50": 3}}` as `answer_ms.p50`, 3."""
-    for name, value in figures.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{name}.")
-        else:
-            yield f"{before}{name}", value
+    from sipserver.bench.table import table
+
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = _FILE_COLUMNS
+    console.print(table(figures))

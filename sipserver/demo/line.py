@@ -220,11 +220,14 @@ class Line:
     def _packet(self, payload_type: int, payload: bytes, marker: bool, timestamp: int) -> RtpPacket:
         return RtpPacket(payload_type, self._sequence, timestamp % 2**32, self._ssrc, payload, marker)
 
+    def _receive(self) -> tuple[bytes, float]:
+        """A packet, and when it came by the loop's clock. Raises BlockingIOError when there is none."""
+        return self._socket.recv(2048), asyncio.get_running_loop().time()
+
     def _drain(self) -> None:
-        now = asyncio.get_running_loop().time()
         while True:
             try:
-                data = self._socket.recv(2048)
+                data, now = self._receive()
             except BlockingIOError:
                 return
             except OSError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sipserver.demo.line import Line, SilentLine
@@ -65,10 +66,13 @@ class PhoneCall:
 
 
 class Phone:
-    """Rings and answers. Use as an asynchronous context manager."""
+    """Rings and answers. Use as an asynchronous context manager. `line` makes each call's media, of a host to bind to."""
 
-    def __init__(self, host: str = "127.0.0.1", tap: LadderTap | None = None) -> None:
+    def __init__(
+        self, host: str = "127.0.0.1", tap: LadderTap | None = None, line: Callable[[str], Line] = Line
+    ) -> None:
         self._host = host
+        self._line = line
         self.endpoint = SipEndpoint(host, 0, transports=("udp",), guard=_Everybody(), tap=tap)
         self._incoming: asyncio.Queue[Leg] = asyncio.Queue(maxsize=10)
         self._pumps: set[asyncio.Task[None]] = set()
@@ -90,7 +94,7 @@ class Phone:
 
     async def ring(self, server: tuple[str, int], number: str, own_number: str, timeout: float = 10) -> PhoneCall:
         """Call `number` at the server and wait for the answer. Raises CallRefused."""
-        line = Line(self._host)
+        line = self._line(self._host)
         session = OfferAnswer(self._host, line.port, secrets.randbits(31))
         trunk = Trunk("phone", "phone", "ip_allowlist", server[0], server[1])
         started = asyncio.get_running_loop().time()
@@ -120,7 +124,7 @@ class Phone:
         offer = sdp_body(leg.invite)
         if offer is None:
             raise CallRefused("the INVITE brought no offer")
-        line = Line(self._host)
+        line = self._line(self._host)
         session = OfferAnswer(self._host, line.port, secrets.randbits(31))
         events = self._pump(leg)
         leg.ring()

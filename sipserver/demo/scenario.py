@@ -124,8 +124,8 @@ def _heard(call: PhoneCall, answer: float, ended_by: str, cut: Spoken | None) ->
     line = call.line
     return Heard(
         answer=answer,
-        turns=tuple(_turns(line)),
-        interruption=_stopped_after(line, cut) if cut else None,
+        turns=tuple(turns(line)),
+        interruption=stopped_after(line, cut) if cut else None,
         packets=line.received.packets,
         gaps=line.received.sequence_gaps,
         jumps=line.received.timestamp_jumps,
@@ -133,8 +133,8 @@ def _heard(call: PhoneCall, answer: float, ended_by: str, cut: Spoken | None) ->
     )
 
 
-def _turns(line: Line) -> list[float]:
-    """From the last sample of each thing the caller said to the first of the agent's answer."""
+def turns(line: Line) -> list[float]:
+    """Seconds from the last sample of each thing the caller said to the first of the agent's answer."""
     latencies = []
     for spoken in line.spoken:
         answers = [start for start in line.agent_began if start >= spoken.end]
@@ -143,8 +143,8 @@ def _turns(line: Line) -> list[float]:
     return latencies
 
 
-def _stopped_after(line: Line, cut: Spoken) -> float | None:
-    """From the caller's first sample to the agent's last before it fell silent."""
+def stopped_after(line: Line, cut: Spoken) -> float | None:
+    """Seconds from the caller's first sample to the agent's last before it fell silent."""
     for spoken in line.agent_spoke:
         if spoken.start < cut.start < spoken.end:
             return spoken.end - cut.start

@@ -10,7 +10,7 @@ import pytest
 
 from media.bench.capture import Capture, summary
 from media.bench.click import CLICK, CODES, is_click, is_click_heard
-from media.bench.compare import WAYS, Way, measure, ratios
+from media.bench.compare import WAYS, measure, ratios
 from media.bench.probes import media_path, settled, share
 from media.bench.spread import spread
 from media.bench.voice import voice
@@ -123,8 +123,7 @@ def test_figures_stand_beside_ours_as_ratios_where_both_are_known() -> None:
     assert ratios(theirs, ours) == {"us_per_call_tick": 3.0, "deviation_ms.p99": 6.0}
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: "vad" if way.vad else "plain")
-def test_the_alternative_sends_every_packet(way: Way) -> None:
-    figures = asyncio.run(measure(way, 2, 0.5, min(os.sched_getaffinity(0)), warm_up=0.5))
+def test_the_alternative_with_its_vad_sends_every_packet() -> None:
+    figures = asyncio.run(measure(WAYS[1], 2, 0.5, min(os.sched_getaffinity(0)), warm_up=0.5))
     assert figures["packets_seen"] > 30
     assert figures["sequence_gaps"] == 0
