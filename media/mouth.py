@@ -212,7 +212,7 @@ class Mouth:
         for row in rows.tolist():
             frame = self._wide.frame(row) if self._packing.wide[row] else pcm[row]
             for packed in self._packing.pack(row, frame, tick):
-                packet = self.sender.packet(row, packed.payload, packed.at, packed.marker)
+                packet = self.sender.packet(row, packed.payload, packed.at, packed.samples)
                 self._deliver(np.array([row]), [memoryview(packet)])
 
     def _deliver(self, rows: Rows, packets: list[memoryview]) -> None:

@@ -19,11 +19,11 @@ _PER_MS = LINE_RATE // 1000
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A payload, and where it begins: samples at 8 kHz since tick 0. marker: nothing was sent right before it."""
+    """A payload, where it begins, since tick 0, and how much it holds: samples at 8 kHz."""
 
     payload: bytes
     at: int
-    marker: bool
+    samples: int
 
 
 class _Row:
@@ -31,8 +31,6 @@ class _Row:
         self.coder = coder
         self.held = 0
         """Samples at 8 kHz that wait for their packet to be whole."""
-        self.due = -1
-        """Where the next packet begins, if nothing comes between."""
         self.last_tick = -1
 
 
@@ -76,12 +74,13 @@ class Packing:
         if found.last_tick != tick - 1:
             # What was held is from before a pause: as stale as its time.
             found.coder.drop()
-            self._rows[row] = found = _Row(found.coder)
+            found.held = 0
         found.last_tick = tick
         at = tick * LINE_SAMPLES - found.held
+        samples = found.coder.packet_ms * _PER_MS
         packed = []
         for payload in found.coder.code(frame):
-            packed.append(Packed(payload, at, found.due != at))
-            at = found.due = at + found.coder.packet_ms * _PER_MS
+            packed.append(Packed(payload, at, samples))
+            at += samples
         found.held = (tick + 1) * LINE_SAMPLES - at
         return packed

@@ -160,7 +160,7 @@ class Sender:
         self._ssrc[row], self._sequence[row] = ssrc, sequence
         self._origin[row] = (timestamp - now * FRAME_SAMPLES) & 0xFFFFFFFF
         self._clock[row] = LINE_RATE
-        # A tick that never comes: the first packet begins a talkspurt, so it carries the marker.
+        # An instant that never comes: the first packet begins a talkspurt, so it carries the marker.
         self._due[row] = -1
         self.packets[row] = self.octets[row] = 0
         self.set_format(row, payload_type, spacing)
@@ -198,8 +198,10 @@ class Sender:
         """The RTP timestamp of an instant, in samples at 8 kHz since tick 0."""
         return (int(self._origin[row]) + at * int(self._clock[row]) // LINE_RATE) & 0xFFFFFFFF
 
-    def packet(self, row: int, payload: bytes, at: int, marker: bool) -> bytes:
-        """A packet of audio that begins at an instant, in samples at 8 kHz since tick 0: for rows that `headers` is not for."""
+    def packet(self, row: int, payload: bytes, at: int, samples: int) -> bytes:
+        """A packet of audio, for rows that `headers` is not for. at: where it begins, since tick 0; samples: how much it holds;
+        both in samples at 8 kHz."""
+        marker, self._due[row] = bool(self._due[row] != at), at + samples
         return self.event_packet(
             row, payload, payload_type=int(self._payload_type[row]), timestamp=self.timestamp_at(row, at), marker=marker
         )
@@ -213,13 +215,13 @@ class Sender:
         sequence = self._sequence[rows]
         head = np.empty(len(rows), _HEADER_FIELDS)
         head["first"] = _PLAIN_FIRST_OCTET
-        head["second"] = self._payload_type[rows] | ((self._due[rows] != now).view(np.uint8) << 7)
+        head["second"] = self._payload_type[rows] | ((self._due[rows] != now * FRAME_SAMPLES).view(np.uint8) << 7)
         head["sequence"] = sequence
         head["timestamp"] = self._origin[rows] + np.uint32(now * FRAME_SAMPLES & 0xFFFFFFFF)
         head["ssrc"] = self._ssrc[rows]
         out[:, :HEADER] = head.view(np.uint8).reshape(-1, HEADER)
         self._sequence[rows] = sequence + np.uint16(1)
-        self._due[rows] = now + self._spacing[rows]
+        self._due[rows] = (now + self._spacing[rows]) * FRAME_SAMPLES
         self.packets[rows] += 1
         self.octets[rows] += payload_octets
 

@@ -151,3 +151,15 @@ def test_events_share_the_sequence_and_keep_their_timestamp() -> None:
     assert (event.sequence, event.timestamp, event.ssrc) == (audio.sequence + 1, audio.timestamp + 160, audio.ssrc)
     assert send(sender, [0], 110)[0].sequence == audio.sequence + 2
     assert (sender.packets[0], sender.octets[0]) == (3, 324)
+
+
+def test_the_marker_is_for_what_follows_a_gap_whichever_way_it_leaves() -> None:
+    """RFC 3551 section 4.1: a packet by itself goes on with those of all rows, and they with it."""
+    sender = opened()
+    first = RtpPacket.parse(sender.packet(0, b"a", 100 * 160, 160))
+    [second] = send(sender, [0], 101)
+    third = RtpPacket.parse(sender.packet(0, b"b", 102 * 160, 240))
+    after_a_gap = RtpPacket.parse(sender.packet(0, b"c", 104 * 160, 160))
+    [late] = send(sender, [0], 106)
+    assert [packet.marker for packet in (first, second, third, after_a_gap, late)] == [True, False, False, True, True]
+    assert [packet.sequence for packet in (second, third)] == [first.sequence + 1, first.sequence + 2]
