@@ -57,7 +57,8 @@ def bench_calls(
     Returned: `core_per_call` by part and `calls_per_core`, `memory_per_call_kb` of all parts, `answer_ms` from INVITE to 200, `turn_ms`
     from a caller's last sample to the agent's first, `stop_ms` from the first sample of an interruption to the agent's last, packets,
     gaps, deviation and jitter by the kernel's times at the callers' sockets, and the server's own `mos`, how calls `ended` and their
-    `problems`. Where `load_core` is near 1 the callers did not keep up.
+    `problems`. Where `load_core` is near 1 the callers did not keep up;
+    where there are `lost_calls`, fewer than `calls` were there to the end, and what each cost is told too low.
 
     Raises NodeFailed, NoRecordings, LoadFailed.
     """
