@@ -230,3 +230,31 @@ def test_over_tls_the_contact_has_the_port_of_tls_and_the_name_of_the_certificat
         3.010  <  200 BYE
     """)
     assert {target.flow for target in line.targets} == {Source("tls", "192.0.2.9", 5070)}
+
+
+@pytest.mark.parametrize(
+    ("came_to", "contact", "scheme"),
+    [
+        ("sips:us@sip.example.com", "sip:peer@192.0.2.9:5070;transport=tls", "sips"),
+        ("sip:us@sip.example.com", "sips:peer@192.0.2.9:5070", "sips"),
+        ("sip:us@sip.example.com", "sip:peer@192.0.2.9:5070;transport=tls", "sip"),
+    ],
+)
+def test_who_came_to_a_sips_uri_or_is_at_one_is_told_one(came_to: str, contact: str, scheme: str) -> None:
+    """RFC 3261 section 12.1.1. A sips: URI needs no transport, for it says it (section 26.2.2)."""
+    line = transcript(Told("203.0.113.7", "sip.example.com"), TRUNK, transport="tls")
+    ours = {"sips": "<sips:us@sip.example.com:5061>", "sip": "<sip:us@sip.example.com:5061;transport=tls>"}[scheme]
+    line.run(f"""
+        0.000  <  OPTIONS uri={came_to} contact={contact} branch=o
+        0.000  >  200 Contact={ours}
+        1.000  <  INVITE sdp uri={came_to} contact={contact} cseq=2
+        1.000  >  100
+        1.000  !  answer
+        1.000  >  200 Contact={ours}
+        1.010  <  ACK cseq=2
+        1.010  *  Answered
+        2.000  !  hang_up
+        2.000  *  over
+        2.000  >  BYE uri={contact}
+        2.010  <  200 BYE
+    """)

@@ -91,6 +91,15 @@ def test_the_2xx_replaces_what_the_early_dialog_knew() -> None:
     assert list(early.route_set) == ROUTES[::-1]
 
 
+@pytest.mark.parametrize(("so_far", "following"), [(7, 8), (12, 13), (3, 8)])
+def test_the_2xx_takes_no_number_back(so_far: int, following: int) -> None:
+    """A PRACK or UPDATE has counted further meanwhile, or the INVITE has, which was sent again with credentials."""
+    early = Dialog.of_client(invite([]), answer([]))
+    early.local_cseq = so_far
+    early.confirm(invite([]), answer([]))
+    assert early.next_cseq() == following
+
+
 @pytest.mark.parametrize(
     ("routes", "contact"),
     [([], ""), ([], "<tel:+1202>"), ([], "*"), (["<tel:+1202>"], "<sip:alice@10.0.0.1>")],

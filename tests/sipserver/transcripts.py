@@ -158,6 +158,7 @@ class Transcript:
                 self._note(event)
         for outgoing in self.agent.to_send():
             message = parse(outgoing.data)
+            _is_whole(message)
             self._out.append((self.now, message))
             self.sent.append(message)
             self.targets.append(outgoing.target)
@@ -326,6 +327,21 @@ class Transcript:
                 "answer": lambda: leg.answer(ANSWER, int(words[1]) if len(words) > 1 else None),
                 "reject": lambda: leg.reject(status, None, ()),
             }[what]()
+
+
+def _is_whole(message: Request | Response) -> None:
+    """What every message of ours has, whatever a transcript looks at: RFC 3261 sections 8.1.1 and 8.2.6.2, RFC 3581 section 3."""
+    for name in ("Via", "From", "To", "Call-ID", "CSeq", "Content-Length"):
+        assert name in message.headers, f"{_summary(message)} lacks {name}"
+    if isinstance(message, Response):
+        assert (message.to.tag is None) <= (message.status == 100), f"{message.status} has no tag"
+        return
+    assert message.headers.get("Max-Forwards") == "70", f"{message.method} has no Max-Forwards"
+    assert (message.via.branch or "").startswith("z9hG4bK"), f"{message.method} has no branch"
+    assert "rport" in message.vias[0].params, f"{message.method} does not ask for the port"
+    assert message.from_.tag, f"{message.method} has no tag"
+    if message.method in ("INVITE", "UPDATE", "REFER", "NOTIFY", "REGISTER"):
+        assert len(message.contacts) == 1, f"{message.method} has no Contact"
 
 
 def _summary(message: Request | Response) -> str:

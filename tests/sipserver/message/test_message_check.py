@@ -101,6 +101,26 @@ def test_a_refusal_becomes_an_answer() -> None:
 
 
 @pytest.mark.parametrize(
+    ("request_", "headers"),
+    [
+        (_request("SUBSCRIBE"), (("Allow", ABLE.allow),)),
+        (_request(body=b"x", Content_Type="text/plain"), (("Accept", ABLE.accept),)),
+        (
+            _request(body=b"x", Content_Type="application/sdp", Content_Encoding="gzip"),
+            (("Accept-Encoding", "identity"),),
+        ),
+        (_request(Accept="text/plain"), (("Accept", ABLE.accept),)),
+        (_request(Session_Expires="89"), (("Min-SE", "90"),)),
+    ],
+)
+def test_a_refusal_says_what_would_have_been_taken(request_: Request, headers: tuple[tuple[str, str], ...]) -> None:
+    """RFC 3261 sections 8.2.1 and 8.2.3, RFC 4028 section 9."""
+    refusal = refuse(request_, ABLE)
+    assert refusal is not None
+    assert refusal.headers == headers
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("Via", "SIP/2.0/UDP a, SIP/2.0/UDP b"),

@@ -63,6 +63,32 @@ def test_a_blind_transfer() -> None:
     assert script.agent.idle
 
 
+def test_who_takes_the_refer_may_have_moved() -> None:
+    """The Contact of the 202, and later that of a NOTIFY, is where our requests go (RFC 6665 sections 4.1.2 and 4.2.2, RFC 5057)."""
+    script = called()
+    script.run(
+        f"""
+        1.000  !  refer {TARGET}
+        1.000  >  REFER uri=sip:peer@192.0.2.9:5070
+        1.100  <  202 REFER contact=sip:moved@192.0.2.9:5071
+        1.100  *  ReferProgress 100 Accepted
+        1.150  !  offer
+        1.150  >  INVITE uri=sip:moved@192.0.2.9:5071
+        1.160  <  488 INVITE
+        1.160  >  ACK uri=sip:moved@192.0.2.9:5071
+        1.160  *  OfferRefused 488
+        1.200  <  NOTIFY cseq=2 contact=sip:again@192.0.2.9:5072 Event=refer state=terminated;reason=noresource frag="200 OK"
+        1.200  >  200 method=NOTIFY
+        1.200  *  ReferProgress 200 OK final
+        1.300  !  hang_up transferred
+        1.300  >  BYE uri=sip:again@192.0.2.9:5072
+        1.300  *  over
+        1.400  <  200 BYE
+        99.000 .
+        """
+    )
+
+
 def test_what_cannot_be_referred_to_is_an_error_and_nothing_is_sent() -> None:
     script = called()
     for target in ("mailto:a@b", "sip:a@b?Subject=x", "sip:a b", "nonsense", "sip:a@b\r\nX: y"):
