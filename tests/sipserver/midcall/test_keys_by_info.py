@@ -68,9 +68,13 @@ def test_in_the_dialog() -> None:
         1.200  >  415
         1.300  <  INFO cseq=5 Info-Package=foo Content-Type=application/dtmf body=1
         1.300  >  469
-        1.400  <  MESSAGE cseq=6 Content-Type=text/plain body=hello
+        1.350  <  INFO cseq=51 Content-Type=message/sipfrag body=hello
+        1.350  >  415 Accept="application/dtmf-relay, application/dtmf"
+        1.400  <  MESSAGE cseq=60 Content-Type=text/plain body=hello
         1.400  >  405
-        1.500  <  INFO cseq=7
+        1.500  <  INFO cseq=70
         1.500  >  200
         """
     )
+    refused = script.last("469")
+    assert refused.headers.get("recv-info") == "", "no package of RFC 6086 is done, and that is said"
