@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from media.frames import LINE_SAMPLES, Pcm
-from media.rows import Bools, Longs, Rows
+from media.rows import NEVER, Bools, Longs, Rows
 
 Floats = NDArray[np.float32]
 
@@ -33,7 +33,8 @@ TRACE = 0.1
 NOISE = 2.0
 """By how much a window's noise may exceed the quietest stretch of late."""
 SEARCHES = 12
-"""Windows searched in one step: what a tick spends on this is bounded. Those beyond it count as speech."""
+"""Windows searched in one step: what a tick spends on this is bounded. Those beyond it count as speech, and
+go first in the next: one frame only ducks the agent, and no caller waits for the judge."""
 WINDOW = 256
 """Samples at 4 kHz that are compared: 64 ms, the judged frame of 32 ms and what came before it."""
 
@@ -62,6 +63,8 @@ class EchoRows:
         self._delay = np.full(rows, _NO_DELAY, np.int64)
         # Energy of what was heard to that of what was sent, as far as it was explained.
         self._gain = np.zeros(rows, np.float32)
+        # The tick in which each row was last searched.
+        self._searched_at = np.full(rows, NEVER, np.int64)
         # For the measurement: windows that were looked at, and of those the ones that were searched.
         self.judged = 0
         self.searched = 0
@@ -71,6 +74,7 @@ class EchoRows:
         self._sent[:, row] = 0
         self._delay[row] = _NO_DELAY
         self._gain[row] = 0
+        self._searched_at[row] = NEVER
 
     def said(self, tick: int, pcm: Pcm) -> None:
         """What leaves in this tick. pcm: int16, (rows, 160), 8 kHz, zero where nothing leaves. Ticks that were left out are silence."""
@@ -98,7 +102,7 @@ class EchoRows:
         echo: Bools = alike | ((power >= _FAINT) & (energy <= EXPECTED * self._gain[rows] * power + noise))
         self._learn(rows, share * energy, power, share >= KNOWN)
         self.judged += len(rows)
-        unknown = np.flatnonzero(~echo)[:SEARCHES]
+        unknown = self._turns(rows, np.flatnonzero(~echo))
         if unknown.size:
             at, share, power = self._search(window[unknown], energy[unknown], sent[unknown])
             found = np.flatnonzero(share >= EXPLAINED)
@@ -108,6 +112,12 @@ class EchoRows:
             self._gain[rows[lines]] = share[found] * energy[lines] / power[found]
             self.searched += unknown.size
         return echo
+
+    def _turns(self, rows: Rows, lines: Longs) -> Longs:
+        """Those of the lines that are searched now: who begins to speak goes before those who were searched just before."""
+        first = lines[np.argsort(self._searched_at[rows[lines]], kind="stable")][:SEARCHES]
+        self._searched_at[rows[first]] = self._tick
+        return first
 
     def _learn(self, rows: Rows, explained: Floats, power: Floats, sure: Bools) -> None:
         """Follow the level of the echo where a window was one."""

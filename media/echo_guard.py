@@ -8,10 +8,12 @@ from media.ear import Judged
 from media.echo import WINDOW, EchoRows, Floats
 from media.frames import EAR_SAMPLES, LINE_SAMPLES, Pcm
 from media.rings import IN_FRAMES, SharedRings
-from media.rows import CallRows, Longs, Rows
+from media.rows import Bools, CallRows, Longs, Rows
 
 _FRAMES = 64
 """Of 20 ms, in which the line's noise is looked for: nobody speaks 1.28 s without a gap."""
+_ENOUGH = 8
+"""Of 20 ms that have to be there before the quietest of them says anything of the line's noise."""
 _STEP = 4
 """Samples at 16 kHz for each one at 4 kHz."""
 _FRAME = EAR_SAMPLES // _STEP
@@ -36,7 +38,9 @@ class EchoGuard:
         first = heard.shape[1] - WINDOW - 1 - after
         window = np.take_along_axis(heard, first[:, None] + np.arange(WINDOW + 1), axis=1)
         at: Longs = self._calls.origin[rows] * (LINE_SAMPLES // 2) + end // 2
-        echo = rows[self.echo.judge(rows, window, at, _floor(heard))]
+        # A call's first cells hold nothing of it yet, and what was made up for lost packets fades to nothing.
+        there = (np.arange(_FRAMES, 0, -1) <= head[:, None]) & ~rings.in_concealed[rows[:, None], cells]
+        echo = rows[self.echo.judge(rows, window, at, line_noise(heard, there))]
         if not echo.size:
             return judged
         probability = judged.probability.copy()
@@ -50,8 +54,12 @@ def _slower(pcm: Pcm) -> Floats:
     return np.asarray((pairs[:, 0::2] + pairs[:, 1::2]) / _STEP, np.float32)
 
 
-def _floor(heard: Floats) -> Floats:
-    """The energy of a window as it was in the quietest 20 ms: (n,)."""
+def line_noise(heard: Floats, there: Bools) -> Floats:
+    """The energy of first differences in a window of WINDOW samples, as it was in the quietest 20 ms: float32, (n,).
+
+    heard: float32, (n, m * 80), 4 kHz. there: (n, m), which of the frames came from the line; 0 where they are too few to tell.
+    """
     steps = np.diff(heard.reshape(len(heard), -1, _FRAME), axis=2)
-    quietest = np.einsum("ijk,ijk->ij", steps, steps).min(axis=1)
+    energy = np.where(there, np.einsum("ijk,ijk->ij", steps, steps), np.inf).min(axis=1)
+    quietest = np.where(there.sum(axis=1) >= _ENOUGH, energy, 0)
     return np.asarray(quietest * (WINDOW / (_FRAME - 1)), np.float32)
