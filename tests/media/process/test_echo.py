@@ -118,3 +118,12 @@ def test_a_caller_who_speaks_into_the_echo_stops_the_agent_about_as_soon_as_with
     assert np.median(late) <= 2
     assert max(late) <= 8
     assert all(first[0] >= SPEECH_AT for first in rest)
+
+
+def test_a_quiet_echo_of_the_first_words_stops_nothing_though_the_line_is_young() -> None:
+    """Less than 1.28 s of the line has come: what noise it has is known from those frames alone."""
+    # From its 83rd frame on the agent speaks at once.
+    agent = np.roll(recording("0870.wav", 1500), -83 * 160)
+    lines = Lines([(delay, -30) for delay in DELAYS], None, agent)
+    asyncio.run(lines.run())
+    assert [pauses(events) for events in lines.events] == [[]] * len(DELAYS)
