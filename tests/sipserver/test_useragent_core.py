@@ -71,7 +71,9 @@ def test_requests_outside_of_dialogs() -> None:
     )
     assert len(script.agent.transactions) == 0
     assert script.agent.idle
-    assert "supported" in script.sent[0].headers
+    options = script.sent[0].headers
+    assert "supported" in options
+    assert {"application/sdp", "message/sipfrag"} <= set(options.all("accept")), "section 11.2"
 
 
 def test_one_request_by_two_ways_is_merged() -> None:
@@ -306,8 +308,14 @@ def test_what_is_malformed_is_answered_where_it_can_be() -> None:
         script.agent.receive(garbage, script.source, 0.0)
     script.run("0 .")
     assert script.agent.counters["malformed"] == 6
-    script.agent.receive(b"\r\n\r\n", script.source, 0.0)
+    for keep_alive in (b"\r\n\r\n", b"\x00\x00\x00\x00"):
+        script.agent.receive(keep_alive, script.source, 0.0)
     assert script.agent.counters["malformed"] == 6
+    script.agent.receive(
+        INVITE.replace(b"INVITE", b"ACK").replace(b"SIP/2.0\r\nVia", b"SIP/7.0\r\nVia"), script.source, 0.0
+    )
+    script.run("0 .")
+    assert script.agent.counters["malformed"] == 7, "an ACK is never answered (section 17)"
     script.agent.receive(INVITE, script.source, 0.0)
     script.run("0 > 100")
 
