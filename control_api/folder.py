@@ -31,6 +31,10 @@ class DataFolder:
         return self.root / "hold-music"
 
     @property
+    def background_sounds(self) -> Path:
+        return self.root / "background-sounds"
+
+    @property
     def traces(self) -> Path:
         return self.root / "traces"
 
@@ -44,7 +48,8 @@ class DataFolder:
 
     def prepare(self) -> None:
         """Make the folders that are missing, readable by their owner alone. Raises OSError."""
-        for folder in (self.root, self.recordings, self.hold_music, self.traces, self.master_key.parent):
+        folders = (self.recordings, self.hold_music, self.background_sounds, self.traces, self.master_key.parent)
+        for folder in (self.root, *folders):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def lock(self) -> FolderLock:

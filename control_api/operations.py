@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from control_api.handlers import (
     agents,
+    background_sounds,
     bans,
     calls,
     events,
@@ -19,6 +20,7 @@ from control_api.handlers import (
 )
 from control_api.handlers.recordings import RecordingQuery
 from control_api.models.agent import Agent, AgentCreate, AgentUpdate
+from control_api.models.background_sound import BackgroundSound
 from control_api.models.ban import Ban
 from control_api.models.base import PageQuery
 from control_api.models.call import Call, CallCreate, CallItem, CallQuery, Transcript
@@ -88,6 +90,8 @@ OPERATIONS: tuple[Op, ...] = (
     Op("DELETE", "/v1/bans/{address}", bans.lift_ban, "Listen to a banned source again", "admin", status=204),
 
     Op("GET", "/v1/voices", voices.list_voices, "List voices", query=PageQuery, returns=Voice, many=True),
+    Op("GET", "/v1/background-sounds", background_sounds.list_background_sounds, "List background sounds", query=PageQuery,
+       returns=BackgroundSound, many=True),
 
     Op("GET", "/livez", health.get_livez, "Is the process alive?", None, returns=Health, bare=True),
     Op("GET", "/metrics", health.get_metrics, "Figures for Prometheus", None, media="text/plain"),

@@ -88,6 +88,8 @@ def agent_with(agent_id: str, organization_id: str, settings: AgentSettings) -> 
         hold_message=settings.hold_message,
         hold_music_url=settings.hold_music_url,
         transfer_max_seconds=settings.transfer_max_seconds,
+        background_sound_id=settings.background_sound_id,
+        background_sound_volume=settings.background_sound_volume,
     )
 
 

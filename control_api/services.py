@@ -11,6 +11,7 @@ from control_api.directory import Directory
 from control_api.encoding import Encoder
 from control_api.live import LiveEvents
 from control_api.metrics import Metrics
+from control_api.models.background_sound import BackgroundSound
 from control_api.secrets import SecretBox
 from control_api.signing import LinkSigner
 from control_api.store.engine import Store
@@ -24,11 +25,12 @@ DAY = 86_400 * SECOND
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What this installation can speak and think with. `aliases` maps a hosted platform's ids to ours."""
+    """What this installation can speak, think and play. `aliases` maps a hosted platform's ids to ours."""
 
     voices: Sequence[Voice] = ()
     model_ids: Sequence[str] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
+    background_sounds: Sequence[BackgroundSound] = ()
 
     def voice_id(self, given: str) -> str | None:
         """Our id of the voice that is meant; None for an unknown one."""
@@ -37,6 +39,10 @@ class Catalogue:
     def model_id(self, given: str) -> str | None:
         """Our id of the language model that is meant; None for an unknown one."""
         return self._known(given, self.model_ids)
+
+    def background_sound_id(self, given: str) -> str | None:
+        """Our id of the background sound that is meant; None for an unknown one."""
+        return self._known(given, [sound.id for sound in self.background_sounds])
 
     def _known(self, given: str, ids: Sequence[str]) -> str | None:
         meant = self.aliases.get(given, given)

@@ -189,6 +189,11 @@ class RowCallMedia:
             cooldown_ms=barge_in.cooldown_ms,
         )
 
+    def set_background(self, sound_id: str | None, volume: float) -> None:
+        """Takes effect with the next tick."""
+        number = -1 if sound_id is None else self.link.sounds.get(sound_id, -1)
+        self._tell(CommandKind.BACKGROUND, sound=number, volume=volume)
+
     @property
     def rate(self) -> int:
         """At which rate `play` takes speech without loss."""

@@ -16,6 +16,7 @@ import random
 
 import numpy as np
 
+from media.background import BackgroundRows, Loops
 from media.bargein import PAUSED, BargeInRows
 from media.bridge import NOBODY, Bridges
 from media.ear import Detector, Ear, Judged
@@ -48,12 +49,13 @@ class Engine:
 
     timeout_ticks: how long a peer may send nothing though it should, 0 for ever. seed: for SSRCs and noise. epoch: the Unix
     time of tick 0, for RTCP. vad: Silero, if not given. lap: takes the time of the stages. noise: who hears less of it.
+    loops: the background sounds, none if not given.
     """
 
     def __init__(
         self, rings: SharedRings, sockets: Sockets, *,
         timeout_ticks: int, seed: int, epoch: float = 0.0, vad: Detector | None = None, lap: Lap = untimed,
-        noise: NoiseSuppression = NoiseSuppression.OFF,
+        noise: NoiseSuppression = NoiseSuppression.OFF, loops: Loops | None = None,
     ) -> None:  # fmt: skip
         chance = random.Random(seed)
         self._rings = rings
@@ -67,8 +69,18 @@ class Engine:
         self._bridges = Bridges(rings.rows)
         secure = SecureRows(rings.rows, rings.process)
         self._ear = Ear(rings, self._calls, tape, self._bridges, vad, lap, noise)
+        background = BackgroundRows(rings.rows, Loops.none() if loops is None else loops)
         self._mouth = Mouth(
-            rings, self._calls, tape, self._bridges, sockets, self._keys, secure, chance.getrandbits(32), lap
+            rings,
+            self._calls,
+            tape,
+            self._bridges,
+            sockets,
+            self._keys,
+            secure,
+            background,
+            chance.getrandbits(32),
+            lap,
         )
         self._barge_in = BargeInRows(rings.rows)
         self._guard = EchoGuard(rings, self._calls)
@@ -83,7 +95,7 @@ class Engine:
         )
         self._orders = Orders(
             self._calls, rings.row, sockets, self._intake, self._ear, self._mouth,
-            self._barge_in, self._guard.echo, self._bridges, self._keys, self._reports, secure, self._tell, chance,
+            self._barge_in, self._guard.echo, self._bridges, self._keys, self._reports, secure, background, self._tell, chance,
         )  # fmt: skip
         self._last_tick = -1
 

@@ -331,6 +331,12 @@ class CallMedia(Protocol):
     def set_barge_in(self, barge_in: BargeIn) -> None:
         """How the caller's speech acts on what is played from now on."""
 
+    def set_background(self, sound_id: str | None, volume: float) -> None:
+        """What is heard under the agent's voice, and while it is silent; None, or a sound that is not there (any more): nothing.
+
+        volume: 0–1, 1 as loud as speech. It fades in and out, stays as it is under a duck or a pause, and is silent over a bridge.
+        """
+
     @property
     def rate(self) -> int:
         """At which rate `play` takes speech without loss: 16000 on a wideband call, else 8000. It may change with the codec."""

@@ -14,7 +14,7 @@ different. A test delivers RTP packets to a call's port, ticks, and reads the pa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +29,7 @@ from media.rings import SharedRings
 from media.sockets.face import Address
 from media.sockets.memory import MemorySockets, Sent
 from media.sockets.ports import PortPairs
+from media.sound_table import Sound, SoundTable
 
 T = TypeVar("T")
 
@@ -49,6 +50,7 @@ class InProcessPlane:
         seed: int = 1,
         vad: Detector | None = None,
         noise: NoiseSuppression = NoiseSuppression.OFF,
+        sounds: Sequence[Sound] = (),
     ) -> None:
         self.now = 0
         """The number of the next tick."""
@@ -57,8 +59,12 @@ class InProcessPlane:
         rings.close_fd()
         # Not started: without its thread it writes when it is told to, so that simulated time stays exact.
         self._recorder = Recorder()
-        self.link = MediaLink(rings, host, self._recorder, kick=_nothing, stuck=self._stuck)
-        self.engine = Engine(rings, self.sockets, timeout_ticks=round(timeout_s * 50), seed=seed, vad=vad, noise=noise)
+        table = SoundTable(sounds)
+        table.close()
+        self.link = MediaLink(rings, host, self._recorder, kick=_nothing, stuck=self._stuck, sounds=table.numbers)
+        self.engine = Engine(
+            rings, self.sockets, timeout_ticks=round(timeout_s * 50), seed=seed, vad=vad, noise=noise, loops=table.loops
+        )
 
     async def open(self, call_id: str, recording: Path | None, beside: CallMedia | None = None) -> RowCallMedia:
         """Take a row; completes with the next tick. Every call is beside every other here. Raises MediaUnavailable."""

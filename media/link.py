@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
+from types import MappingProxyType
 
 from media.call_media import RowCallMedia
 from media.frames import MediaUnavailable
@@ -20,13 +21,15 @@ class MediaLink:
     """Rows, commands and events of one media process, on the loop's thread.
 
     `kick` tells the process that there are commands (it sleeps while it has no call); `stuck` is called when it takes
-    none any more.
+    none any more. `sounds` are the numbers of the background sounds, by their ids.
     """
 
     def __init__(
-        self, rings: SharedRings, host: str, recorder: Recorder, kick: Callable[[], None], stuck: Callable[[], None]
-    ) -> None:
+        self, rings: SharedRings, host: str, recorder: Recorder, kick: Callable[[], None], stuck: Callable[[], None],
+        sounds: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self.rings = rings
+        self.sounds = sounds
         self.host = host
         self.failed: str | None = None
         self._recorder = recorder

@@ -15,8 +15,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from media.background import BackgroundRows
 from media.bargein import DUCKED, PAUSED
-from media.bridge import Bridges
+from media.bridge import NOBODY, Bridges
 from media.codecs.g711 import G711
 from media.frames import LINE_SAMPLES, Codec, Pcm, RtpFormat
 from media.keys import Keys
@@ -51,7 +52,7 @@ class Mouth:
 
     def __init__(
         self, rings: SharedRings, calls: CallRows, tape: Tape, bridges: Bridges, sockets: Sockets, keys: Keys,
-        secure: SecureRows, seed: int, lap: Lap = untimed,
+        secure: SecureRows, background: BackgroundRows, seed: int, lap: Lap = untimed,
     ) -> None:  # fmt: skip
         rows = rings.rows
         self.sender = Sender(rows)
@@ -64,6 +65,7 @@ class Mouth:
         self._sockets = sockets
         self._keys = keys
         self._secure = secure
+        self._background = background
         self._lap = lap
         self._frames = rings.out_pcm.reshape(rows * OUT_FRAMES, LINE_SAMPLES)
         self._marks = rings.out_mark.reshape(-1)
@@ -103,6 +105,7 @@ class Mouth:
         self._law.close_row(row)
         self._packing.close_row(row)
         self._wide.close_row(row)
+        self._background.close_row(row)
         self.speaking[row] = False
 
     @property
@@ -162,6 +165,11 @@ class Mouth:
         wide = self._wide
         if wide.any:
             wide.level(queued, gain, tick)
+        if self._background.any:
+            self._lap(Stage.MOUTH)
+            self._add_background(tick, free, pcm)
+            self._lap(Stage.BACKGROUND)
+        if wide.any:
             wide.before_bridge(pcm)
         if self._bridges.any:
             self._bridges.mix(pcm)
@@ -191,6 +199,13 @@ class Mouth:
             self._pcm[ended] = self._pcm[ended, ::-1]
         if self._wide.any:
             self._wide.load(queued, cells, ended, self._pcm)
+
+    def _add_background(self, tick: int, free: Bools, pcm: Pcm) -> None:
+        background, wide = self._background, self._wide
+        background.step(tick, free, self._bridges.partner != NOBODY)
+        background.mix(pcm)
+        if wide.any:
+            wide.mix(background)
 
     def _send(self, tick: int, rows: Rows, pcm: Pcm) -> None:
         codes = self._law.encode(pcm)

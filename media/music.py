@@ -1,68 +1,34 @@
 """What a waiting caller hears: music from a file, or a melody of our own, made fit for a telephone and played in a loop.
 
-For the main process, not for the tick. A file comes from whoever may set an agent's `holdMusicUrl`, so it is read with care: the
-container is told by its first octets and opened as that alone (a playlist could make FFmpeg fetch other files), only
-plain audio codecs are decoded, and only the first minutes.
+For the main process, not for the tick. A file comes from whoever may set an agent's `holdMusicUrl`, so it is read with care
+(`media.audio_file`).
 """
 
 from __future__ import annotations
 
-import io
-from typing import cast
-
-import av
 import numpy as np
-from av.audio.stream import AudioStream
 
+from media.audio_file import looped, read_audio
 from media.frames import LINE_RATE, LINE_SAMPLES, CallMedia, Pcm
 
 LONGEST_SECONDS = 300
 """What is beyond is left out."""
-SHORTEST_SECONDS = 1
 LOUDEST_RMS = 1300.0
 """28 dB below full scale, a little below speech on the line (ITU-T P.56 measures that at -26): louder music is lowered."""
 
-_SEAM = LINE_RATE // 10
 _LOOK = 2 * LINE_RATE // 5
 """400 ms: what counts as loud is measured over this."""
-_CODECS = (
-    "mp3",
-    "mp3float",
-    "vorbis",
-    "opus",
-    "libopus",
-    "flac",
-    "pcm_s16le",
-    "pcm_s24le",
-    "pcm_u8",
-    "pcm_mulaw",
-    "pcm_alaw",
-)
 _CHUNK = 10
 _LEAD = 50
 """Frames that are queued at most: 1 s, for which the main process may be busy with something else."""
 
 
-class MusicUnreadable(ValueError):
-    """This is no audio that can be played to callers; the text says why."""
-
-
 def decode_music(data: bytes) -> Pcm:
-    """WAV, MP3, Ogg or FLAC to a loop for `HoldMusic`. Blocks: call it in a thread. Raises MusicUnreadable.
+    """WAV, MP3, Ogg or FLAC to a loop for `HoldMusic`. Blocks: call it in a thread. Raises AudioUnreadable.
 
     Returns int16, (samples,), 8 kHz, whole frames of 20 ms: the end is blended into the beginning, and loud music is lowered.
     """
-    kind = _kind(data)
-    if kind is None:
-        raise MusicUnreadable("It is neither WAV nor MP3, Ogg or FLAC.")
-    try:
-        with av.open(io.BytesIO(data), "r", format=kind) as source:
-            pcm = _read(source)
-    except (av.error.FFmpegError, ValueError, MemoryError) as error:
-        raise MusicUnreadable(f"It cannot be decoded: {error}") from None
-    if len(pcm) < SHORTEST_SECONDS * LINE_RATE:
-        raise MusicUnreadable(f"It is shorter than {SHORTEST_SECONDS} s.")
-    return _loop(_lowered(pcm))
+    return looped(_lowered(read_audio(data, LINE_RATE, LONGEST_SECONDS)), LINE_RATE)
 
 
 def melody() -> Pcm:
@@ -105,39 +71,6 @@ class HoldMusic:
             await media.flush()
 
 
-def _kind(data: bytes) -> str | None:
-    """FFmpeg's name of the container."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
-        return "wav"
-    if data[:4] == b"OggS":
-        return "ogg"
-    if data[:4] == b"fLaC":
-        return "flac"
-    # A tag before the music, or the sync word of an MPEG audio frame of layer III.
-    if data[:3] == b"ID3" or (len(data) > 1 and data[0] == 0xFF and data[1] & 0xE6 == 0xE2):
-        return "mp3"
-    return None
-
-
-def _read(source: av.container.InputContainer) -> Pcm:
-    tracks = [stream for stream in source.streams if isinstance(stream, AudioStream)]
-    if not tracks:
-        raise ValueError("there is no audio in it")
-    if tracks[0].codec_context.name not in _CODECS:
-        raise ValueError(f"the codec {tracks[0].codec_context.name} is not for hold music")
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=LINE_RATE)
-    parts: list[Pcm] = []
-    size = 0
-    for frame in source.decode(tracks[0]):
-        for made in resampler.resample(frame):
-            part = cast(Pcm, made.to_ndarray()).reshape(-1)
-            parts.append(part)
-            size += len(part)
-        if size >= LONGEST_SECONDS * LINE_RATE:
-            break
-    return np.concatenate(parts)[: LONGEST_SECONDS * LINE_RATE] if parts else np.zeros(0, np.int16)
-
-
 def _lowered(pcm: Pcm) -> Pcm:
     """Music whose loud passages are too loud, at the level they may have; quieter music as it is."""
     looks = pcm[: len(pcm) // _LOOK * _LOOK].reshape(-1, _LOOK).astype(np.float32)
@@ -145,15 +78,6 @@ def _lowered(pcm: Pcm) -> Pcm:
     if loud <= LOUDEST_RMS:
         return pcm
     return np.asarray(np.rint(pcm * np.float32(LOUDEST_RMS / loud)), np.int16)
-
-
-def _loop(pcm: Pcm) -> Pcm:
-    """The same with its last 100 ms laid over its beginning: after the last sample the first goes on without a click."""
-    size = (len(pcm) - _SEAM) // LINE_SAMPLES * LINE_SAMPLES
-    rise = np.arange(_SEAM, dtype=np.float32) / _SEAM
-    loop = pcm[:size].copy()
-    loop[:_SEAM] = np.rint(pcm[:_SEAM] * rise + pcm[size : size + _SEAM] * (1 - rise))
-    return loop
 
 
 def _note(frequency: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from media.background import BackgroundRows
 from media.bargein import BargeInRows
 from media.bridge import NOBODY, Bridges
 from media.ear import Ear
@@ -30,7 +31,7 @@ class Orders:
     def __init__(
         self, calls: CallRows, counters: RowCounters, sockets: Sockets, intake: Intake, ear: Ear, mouth: Mouth,
         barge_in: BargeInRows, echo: EchoRows, bridges: Bridges, keys: Keys, reports: Reports, secure: SecureRows,
-        tell: Tell, chance: random.Random,
+        background: BackgroundRows, tell: Tell, chance: random.Random,
     ) -> None:  # fmt: skip
         self._calls = calls
         self._counters = counters
@@ -44,6 +45,7 @@ class Orders:
         self._keys = keys
         self._reports = reports
         self._secure = secure
+        self._background = background
         self._tell = tell
         self._chance = chance
         self._methods: dict[int, Callable[[Command, int], int | None]] = {
@@ -57,6 +59,7 @@ class Orders:
             CommandKind.CLOSE: self._close,
             CommandKind.BRIDGE: self._bridge,
             CommandKind.UNBRIDGE: self._unbridge,
+            CommandKind.BACKGROUND: self._set_background,
         }
 
     def obey(self, command: Command, tick: int) -> tuple[int, int] | None:
@@ -183,6 +186,10 @@ class Orders:
         for side in (row, other):
             self._barge_in.release(side)
         self._tell(EventKind.UNBRIDGED, other, self._calls.position(other, tick))
+
+    def _set_background(self, command: Command, tick: int) -> int:
+        self._background.set(command.row, command.sound, float(command.volume))
+        return 0
 
     def _close(self, command: Command, tick: int) -> int:
         row = command.row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from media.quiet import NoiseSuppression
 from media.recorder import Recorder
 from media.rings import ProcessCounters
 from media.sockets.choice import AUTO
+from media.sound_table import Sound, SoundTable
 from media.supervised import MediaProcess, ProcessConfig
 
 __all__ = ["NoiseSuppression", "PlaneConfig", "ProcessMediaPlane", "cores_for"]
@@ -72,7 +74,9 @@ def cores_for(processes: int) -> tuple[int, ...]:
 class ProcessMediaPlane:
     """MediaPlane (media.frames): M media processes, each restarted when it dies, and the recorder's thread."""
 
-    def __init__(self, config: PlaneConfig, files: Files = PLAIN) -> None:
+    def __init__(self, config: PlaneConfig, files: Files = PLAIN, sounds: Sequence[Sound] = ()) -> None:
+        """sounds: what calls may have as background. Raises ValueError for too many (`media.sound_table`)."""
+        self._sounds = SoundTable(sounds)
         self._configs = [config.for_process(number) for number in range(config.processes)]
         self._processes: list[MediaProcess | None] = [None] * config.processes
         self._recorder = Recorder(files=files)
@@ -105,6 +109,7 @@ class ProcessMediaPlane:
         for process in self._processes:
             if process is not None:
                 await process.stop()
+        self._sounds.close()
         await asyncio.to_thread(self._recorder.stop)
 
     async def open(self, call_id: str, recording: Path | None, beside: CallMedia | None = None) -> RowCallMedia:
@@ -131,7 +136,11 @@ class ProcessMediaPlane:
     def _start(self, number: int) -> None:
         self._restarts.pop(number, None)
         self._processes[number] = MediaProcess(
-            self._configs[number], self._recorder, self._ready, lambda process: self._exited(number, process)
+            self._configs[number],
+            self._recorder,
+            self._sounds,
+            self._ready,
+            lambda process: self._exited(number, process),
         )
 
     def _ready(self) -> None:

@@ -31,6 +31,7 @@ from media.rings import SharedRings
 from media.scheduling import be_punctual
 from media.sockets.choice import AUTO, BACKENDS, SocketsMissing, open_sockets
 from media.sockets.ports import PortPairs
+from media.sound_table import attach
 from media.stopwatch import Stopwatch
 
 _PR_SET_PDEATHSIG = 1
@@ -54,6 +55,7 @@ def main() -> None:
     engine = Engine(
         rings, sockets, timeout_ticks=round(arguments.timeout * 50), seed=secrets.randbits(64), epoch=time.time(),
         lap=Stopwatch(rings.process.stage_ns, time.thread_time_ns).lap, noise=arguments.noise,
+        loops=attach(arguments.sounds),
     )  # fmt: skip
     be_punctual(arguments.cpu, arguments.realtime)
     # Loaded now, for the tick must not wait for it when the first call of Opus comes.
@@ -66,7 +68,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m media.process", description="Started by the Antiphon server.")
-    for name in ("rows", "rings", "wake", "kick", "lifeline", "parent"):
+    for name in ("rows", "rings", "sounds", "wake", "kick", "lifeline", "parent"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--host", required=True)
     parser.add_argument("--ports", type=int, nargs=2, required=True)

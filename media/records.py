@@ -35,6 +35,7 @@ class CommandKind(IntEnum):
     CLOSE = 8
     BRIDGE = 9
     UNBRIDGE = 10
+    BACKGROUND = 11
 
 
 class Command(NamedTuple):
@@ -45,7 +46,8 @@ class Command(NamedTuple):
     payload type and codec, 255 where there is none; `bitrate` is 0 for no limit. The keys are
     those of `frames.SrtpKeys`, filled up with zeros; the ring forgets them when they are read. `on` is BARGE_IN's `enabled`,
     RECORDING's switch, for CONNECT whether the peer asks for extended reports, for DIGIT whether it is the last of its string (only
-    that one is acknowledged), and for BRIDGE whether keys are sent on. `other` and `other_generation` are BRIDGE's second row.
+    that one is acknowledged), and for BRIDGE whether keys are sent on. `other` and `other_generation` are BRIDGE's second row; `sound` and
+    `volume` are BACKGROUND's, -1 and 0 for none.
     """
 
     kind: int
@@ -74,6 +76,8 @@ class Command(NamedTuple):
     fec: int = 0
     bitrate: int = 0
     others: bytes = NO_OTHERS
+    sound: int = -1
+    volume: float = 0.0
 
     def __repr__(self) -> str:
         """Keys are secrets: what is shown of a command is what it is and whose."""
@@ -109,6 +113,8 @@ COMMAND = np.dtype(
         ("fec", "i2"),
         ("bitrate", "i4"),
         ("others", "V8"),
+        ("sound", "i2"),
+        ("volume", "f4"),
     ],
     align=True,
 )

@@ -36,6 +36,8 @@ class Stage(IntEnum):
     BARGE_IN = auto()
     MOUTH = auto()
     """The agents' frames, their level, noise, bridges."""
+    BACKGROUND = auto()
+    """The sound under them, on calls that have one."""
     ENCODE = auto()
     """Codes and headers."""
     SEND = auto()

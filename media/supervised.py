@@ -14,6 +14,7 @@ from media.link import MediaLink
 from media.quiet import NoiseSuppression
 from media.recorder import Recorder
 from media.rings import SharedRings
+from media.sound_table import SoundTable
 
 _WATCH_SECONDS = 1.0
 _STANDSTILLS = 3
@@ -44,6 +45,7 @@ class MediaProcess:
         self,
         config: ProcessConfig,
         recorder: Recorder,
+        sounds: SoundTable,
         on_ready: Callable[[], None],
         on_exit: Callable[[MediaProcess], None],
     ) -> None:
@@ -55,8 +57,8 @@ class MediaProcess:
         self._kick = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         lifeline, self._lifeline = os.pipe2(os.O_CLOEXEC)
         rings = SharedRings.create(config.rows)
-        self.link = MediaLink(rings, config.host, recorder, self._kick_process, self.kill)
-        self._child = _spawn(config, rings.fd, self._wake, self._kick, lifeline)
+        self.link = MediaLink(rings, config.host, recorder, self._kick_process, self.kill, sounds.numbers)
+        self._child = _spawn(config, rings.fd, sounds.fd, self._wake, self._kick, lifeline)
         os.close(lifeline)
         rings.close_fd()
         self._pidfd = os.pidfd_open(self._child.pid)
@@ -116,16 +118,20 @@ class MediaProcess:
         self._watch = self._loop.call_later(_WATCH_SECONDS, self._look)
 
 
-def _spawn(config: ProcessConfig, rings: int, wake: int, kick: int, lifeline: int) -> subprocess.Popen[bytes]:
+def _spawn(
+    config: ProcessConfig, rings: int, sounds: int, wake: int, kick: int, lifeline: int
+) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "media.process", "--host", config.host]
     command += ["--ports", *map(str, config.ports), "--rows", str(config.rows), "--timeout", str(config.timeout_s)]
     command += ["--rings", str(rings), "--wake", str(wake), "--kick", str(kick), "--lifeline", str(lifeline)]
-    command += ["--sockets", config.sockets, "--noise", config.noise]
+    command += ["--sockets", config.sockets, "--noise", config.noise, "--sounds", str(sounds)]
     command += ["--parent", str(os.getpid()), "--cpu", str(-1 if config.cpu is None else config.cpu)]
     if config.realtime:
         command.append("--realtime")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(rings, wake, kick, lifeline), env=environment)
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, pass_fds=(rings, sounds, wake, kick, lifeline), env=environment
+    )
 
 
 def _reason(status: int) -> str:

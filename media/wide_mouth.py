@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from media.background import BackgroundRows
 from media.frames import EAR_SAMPLES, LINE_SAMPLES, Pcm
 from media.playout import Floats, Playout
 from media.resample import Down16to8, Up8to16
@@ -62,6 +63,10 @@ class WideMouth:
         """As `Playout.apply`. queued, gain: (rows,)."""
         rows = self._rows
         self._frames[rows] = self._playout.apply_to(rows, self._frames[rows], queued[rows], gain[rows], tick)
+
+    def mix(self, background: BackgroundRows) -> None:
+        """Add this tick's background sounds."""
+        background.mix(self._frames, self._rows)
 
     def before_bridge(self, pcm: Pcm) -> None:
         """Remember the frames, int16, (rows, 160), to which the bridges are about to add."""

@@ -109,6 +109,7 @@ class Agents:
 
     async def _converse(self, media: CallMedia) -> ConversationEnd:
         live = self._live_call(media)
+        media.set_background(self.agent.background_sound_id, self.agent.background_sound_volume)
         self._conversation = self._caller.services.conversations.create(live)
         limit = self._caller.spawn(self._limit_duration())
         try:

@@ -11,7 +11,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +33,7 @@ from control_api.http import HttpServer, listen
 from control_api.jobs import JobRunner
 from control_api.live import LiveEvents
 from control_api.metrics import Metrics
+from control_api.models.background_sound import BackgroundSound
 from control_api.recovery import recover
 from control_api.sealing import RecordingVault, open_vault
 from control_api.secrets import SecretBox, open_box
@@ -53,6 +54,8 @@ from media.files import Files
 from media.frames import LINE_RATE
 from media.music import decode_music, melody
 from media.plane import NoiseSuppression, PlaneConfig, ProcessMediaPlane, cores_for
+from media.sound_library import load_sounds
+from media.sound_table import Sound
 from media.wav import repair
 from sipserver import __version__, party
 from sipserver.background import Background
@@ -123,6 +126,7 @@ class Base:
     call_log: StoredCallLog
     wake: asyncio.Event
     background: Background
+    sounds: tuple[Sound, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +209,8 @@ async def _base(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -
     vault = open_vault(folder, box, settings.recording.key_file, sealing=settings.recording.encrypt)
     store = await Store.open(folder.database)
     stack.push_async_callback(store.close)
-    engines = await _engines(settings, stack)
-    plane = await _plane(settings, vault.files, stack)
+    engines, sounds = await asyncio.gather(_engines(settings, stack), _sounds(folder.background_sounds))
+    plane = await _plane(settings, vault.files, sounds, stack)
     name, live, wake, checks = socket.gethostname(), LiveEvents(), asyncio.Event(), AgentChecks(engines)
     return Base(
         name=name,
@@ -225,6 +229,7 @@ async def _base(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -
         ),
         wake=wake,
         background=Background(),
+        sounds=sounds,
     )
 
 
@@ -310,7 +315,7 @@ def _services(base: Base, phone: Telephony, policy: EgressPolicy, public_url: st
         now=now,
         version=__version__,
         metrics=metrics,
-        catalogue=Catalogue(engines.tts.voices() if engines.tts else (), tuple(engines.models)),
+        catalogue=_catalogue(engines, base.sounds),
         dialling=_dialling(settings),
         check_url=policy.check_url,
         unready=lambda: _unready(base),
@@ -324,6 +329,14 @@ def _services(base: Base, phone: Telephony, policy: EgressPolicy, public_url: st
         traces=phone.lookout.traces,
         bans=GuardBans(phone.lookout.guard, time.monotonic, now),
     )
+
+
+def _catalogue(engines: Engines, sounds: Sequence[Sound]) -> Catalogue:
+    shown = [
+        BackgroundSound(id=sound.id, name=sound.name, built_in=sound.built_in, seconds=round(sound.seconds, 2))
+        for sound in sounds
+    ]
+    return Catalogue(engines.tts.voices() if engines.tts else (), tuple(engines.models), background_sounds=tuple(shown))
 
 
 def _encoder(base: Base, stack: AsyncExitStack) -> Encoder:
@@ -392,7 +405,15 @@ def _language_model(settings: Settings) -> OpenAiChat | None:
     return OpenAiChat(settings.llm.base_url, key, ChatTimeouts(first_token=settings.llm.first_token_seconds))
 
 
-async def _plane(settings: Settings, files: Files, stack: AsyncExitStack) -> ProcessMediaPlane:
+async def _sounds(folder: Path) -> tuple[Sound, ...]:
+    """What can be played under speech. A file that cannot be played costs nothing but itself."""
+    library = await asyncio.to_thread(load_sounds, folder)
+    for problem in library.problems:
+        log.warning("background sound not loaded", problem=problem)
+    return library.sounds
+
+
+async def _plane(settings: Settings, files: Files, sounds: Sequence[Sound], stack: AsyncExitStack) -> ProcessMediaPlane:
     media = settings.media
     first, last = (int(part) for part in media.rtp_ports.split("-"))
     processes = media.processes or max(1, (os.cpu_count() or 1) // 2)
@@ -406,7 +427,7 @@ async def _plane(settings: Settings, files: Files, stack: AsyncExitStack) -> Pro
         sockets=media.sockets,
         noise=NoiseSuppression(media.noise_suppression),
     )
-    plane = ProcessMediaPlane(config, files)
+    plane = ProcessMediaPlane(config, files, sounds)
     stack.push_async_callback(plane.stop)
     await plane.start()
     return plane

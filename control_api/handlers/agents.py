@@ -177,6 +177,7 @@ def _unknown_ids(services: Services, changes: dict[str, Any]) -> list[tuple[str,
     for field, lookup, place in (
         ("voiceId", catalogue.voice_id, "GET /v1/voices lists them"),
         ("slmModelId", catalogue.model_id, "GET /v1/models lists them"),
+        ("backgroundSoundId", catalogue.background_sound_id, "GET /v1/background-sounds lists them"),
     ):
         if changes.get(field) is not None:
             known = lookup(changes[field])

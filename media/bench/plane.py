@@ -27,6 +27,8 @@ from media.frames import Codec, Pcm, RtpFormat, RtpRemote
 from media.plane import PlaneConfig, ProcessMediaPlane
 from media.quiet import NoiseSuppression
 from media.sockets.choice import AUTO, best
+from media.sound_table import Sound
+from media.sounds import built_in
 
 T = TypeVar("T")
 
@@ -46,6 +48,7 @@ def bench_media(
     backend: str = AUTO,
     noise: NoiseSuppression = NoiseSuppression.OFF,
     beside: bool = False,
+    background: bool = False,
 ) -> dict[str, Any]:
     """Carry `calls` calls for `seconds` and say what it cost.
 
@@ -56,7 +59,8 @@ def bench_media(
     `yardstick_us` is what one `sendto` of 172 octets costs on the same core at the same time: figures of two machines, or
     of a quiet and a busy hour, compare by their ratio to it. Where `load_seconds` is more than `seconds`, the callers'
     core could not keep up, and the figures flatter. The first `warm_up` seconds are not measured. `backend` names that of
-    the sockets, `noise` who hears less of it, `realtime` asks for SCHED_FIFO, and what was had is returned as `sockets` and `realtime`.
+    the sockets, `noise` who hears less of it, `background` lays a sound under every call's speech, `realtime` asks for SCHED_FIFO,
+    and what was had is returned as `sockets` and `realtime`.
     With `beside` the obvious alternative is measured afterwards, on the same core, with callers of the same kind: `compared` has its
     figures, and what times ours they are (`media.bench.compare`).
 
@@ -78,22 +82,29 @@ def bench_media(
                 noise=noise,
             ),
             beside,
+            tuple(_sounds()) if background else (),
         )
     )
 
 
 async def _bench(
-    calls: int, seconds: float, recording: bool, warm_up: float, config: PlaneConfig, beside: bool
+    calls: int,
+    seconds: float,
+    recording: bool,
+    warm_up: float,
+    config: PlaneConfig,
+    beside: bool,
+    sounds: tuple[Sound, ...],
 ) -> dict[str, Any]:
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[:1])
     yardstick = yardstick_us()
     os.sched_setaffinity(0, cores[1:] or cores)
-    plane = ProcessMediaPlane(replace(config, cpus=(cores[0],)))
+    plane = ProcessMediaPlane(replace(config, cpus=(cores[0],)), sounds=sounds)
     try:
         await plane.start()
         with tempfile.TemporaryDirectory() as folder:
-            figures = await _measure(plane, calls, seconds, warm_up, Path(folder) if recording else None)
+            figures = await _measure(plane, calls, seconds, warm_up, Path(folder) if recording else None, sounds)
             figures |= {"yardstick_us": yardstick, "sockets": config.sockets}
         await plane.stop()
         return figures | ({"compared": await compare(figures, calls, seconds, cores[0])} if beside else {})
@@ -103,23 +114,25 @@ async def _bench(
 
 
 async def _measure(
-    plane: ProcessMediaPlane, calls: int, seconds: float, warm_up: float, folder: Path | None
+    plane: ProcessMediaPlane, calls: int, seconds: float, warm_up: float, folder: Path | None, sounds: tuple[Sound, ...]
 ) -> dict[str, Any]:
     load = await Load.start(calls, warm_up, seconds)
     try:
-        return await _carried(plane, load, calls, seconds, folder)
+        return await _carried(plane, load, calls, seconds, folder, sounds)
     finally:
         await load.close()
 
 
 async def _carried(
-    plane: ProcessMediaPlane, load: Load, calls: int, seconds: float, folder: Path | None
+    plane: ProcessMediaPlane, load: Load, calls: int, seconds: float, folder: Path | None, sounds: tuple[Sound, ...]
 ) -> dict[str, Any]:
     [pid] = plane.pids()
     fifo = os.sched_getscheduler(pid) == os.SCHED_FIFO
     bare = resident_kb(pid)
     opened = await asyncio.gather(*(_call(plane, number, peer, folder) for number, peer in enumerate(load.peers)))
     load.call([call.port for call in opened])
+    for number, call in enumerate(opened if sounds else ()):
+        call.set_background(sounds[number % len(sounds)].id, 0.15)
     [counters] = plane.counters()
     speech = voice(VOICE_SECONDS).reshape(-1, 160)
     probes, talking = opened[: share(calls)], opened[share(calls) :]
@@ -157,6 +170,11 @@ async def _carried(
         "media_path": media_path(clicks["sent"], [returner.heard for returner in returners], clicks["returned"]),
         **seen,
     }
+
+
+def _sounds() -> list[Sound]:
+    """Those that come with the server, for calls to have in turn."""
+    return [Sound(name, name, True, pcm) for name, pcm in built_in().items()]
 
 
 async def _call(plane: ProcessMediaPlane, number: int, peer: int, folder: Path | None) -> RowCallMedia:

@@ -24,6 +24,7 @@ def media(
     sockets: Annotated[str, typer.Option("--sockets", help="auto, native or plain.")] = "auto",
     realtime: Annotated[bool, typer.Option(help="Ask for SCHED_FIFO, as the server does.")] = True,
     noise: Annotated[str, typer.Option("--noise", help="Noise suppression: off, recogniser or all.")] = "off",
+    background: Annotated[bool, typer.Option("--background", help="A background sound under every call.")] = False,
     compare: Annotated[bool, typer.Option("--compare", help="The obvious alternative in the same run.")] = False,
     plot: Plot = None,
     as_json: AsJson = False,
@@ -46,6 +47,7 @@ def media(
             realtime=realtime,
             noise=NoiseSuppression(noise),
             beside=compare,
+            background=background,
         )
     except (MediaUnavailable, LoadFailed) as error:
         raise fail(str(error)) from None

@@ -114,6 +114,8 @@ class Agent:
     hold_message: str | None = None
     hold_music_url: str | None = None
     transfer_max_seconds: int = 14_400
+    background_sound_id: str | None = None
+    background_sound_volume: float = 0.15
 
     def transfer_target(self, label: str) -> TransferTarget | None:
         """The target of this label, if the agent has it."""

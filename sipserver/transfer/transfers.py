@@ -194,20 +194,23 @@ class Transfers:
 
     @asynccontextmanager
     async def _music(self, agent: Agent, handover: Handover) -> AsyncIterator[None]:
-        """Inside of this the caller hears the agent's music, once the agent has said what it had to say."""
+        """Inside of this the caller hears the agent's music, once the agent has said what it had to say, without the agent's room."""
         playing = asyncio.ensure_future(self._play(agent, handover))
         try:
             yield
         finally:
             playing.cancel()
             await asyncio.wait([playing])
+            self._caller.session().media.set_background(agent.background_sound_id, agent.background_sound_volume)
             if not playing.cancelled() and (error := playing.exception()) is not None:
                 logger.error("hold music failed", call_id=self._caller.party.call_id, error=repr(error))
 
     async def _play(self, agent: Agent, handover: Handover) -> None:
         await handover.quiet()
+        media = self._caller.session().media
         music = HoldMusic(await self._parts.music.load(agent.hold_music_url))
-        await music.run(self._caller.session().media)
+        media.set_background(None, 0)
+        await music.run(media)
 
     async def _read_events(self) -> None:
         """While two people talk nobody waits for the events of the caller's media; the call still observes them."""

@@ -21,6 +21,7 @@ from control_api.encoding import Encoder
 from control_api.folder import DataFolder
 from control_api.keytext import digest, new_key
 from control_api.live import LiveEvents
+from control_api.models.background_sound import BackgroundSound
 from control_api.models.key import Scope
 from control_api.secrets import open_box
 from control_api.services import Catalogue, Services
@@ -34,6 +35,8 @@ from sipserver.protocols import Agent, DialOrder, KeysSent, ScriptProblem, Speec
 
 START = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z"""
+RAIN = BackgroundSound(id="7b9f4d0e-0000-5000-8000-000000000011", name="rain", built_in=True, seconds=16.0)
+FOUNTAIN = BackgroundSound(id="7b9f4d0e-0000-5000-8000-000000000012", name="fountain", built_in=False, seconds=2.5)
 VOICE = Voice("7b9f4d0e-0000-5000-8000-000000000001", "espeak", "slt", "en")
 OTHER_ORGANIZATION = "0b9f4d0e-0000-4000-8000-00000000000f"
 
@@ -176,7 +179,11 @@ async def _build(folder: DataFolder, store: Store, changes: Mapping[str, Any]) -
         "encoder": Encoder(transcode),
         "now": clock,
         "version": "0",
-        "catalogue": Catalogue(voices=(VOICE,), aliases={"00000000-0000-4000-8000-0000000000aa": VOICE.id}),
+        "catalogue": Catalogue(
+            voices=(VOICE,),
+            aliases={"00000000-0000-4000-8000-0000000000aa": VOICE.id},
+            background_sounds=(RAIN, FOUNTAIN),
+        ),
         "dialling": DiallingPolicy(),
         "check_url": EgressPolicy(()).check_url,
     }

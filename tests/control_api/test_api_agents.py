@@ -9,7 +9,7 @@ import pytest
 
 from control_api.profiles import agent_of
 from control_api.store import agents
-from tests.control_api.installation import VOICE, Installation, add_agent, add_call, add_number, run
+from tests.control_api.installation import RAIN, VOICE, Installation, add_agent, add_call, add_number, run
 
 DEFAULTS: dict[str, Any] = {
     "systemPrompt": "",
@@ -95,6 +95,7 @@ RANGES = [
         ],
     ),
     ("backgroundSoundVolume", [0, 1], [-0.1, 1.1]),
+    ("backgroundSoundId", [RAIN.id, None], ["7b9f4d0e-0000-5000-8000-00000000dead", "rain"]),
     ("timezone", ["Europe/Berlin", None], ["Mars/Base", "../etc/passwd", ""]),
     ("isActive", [True, False], [None, 1, "true"]),
     ("postCallWebhookUrl", ["https://x.example/hook", None], ["http://x.example", "https://10.0.0.1/x", "x"]),
@@ -228,6 +229,23 @@ def test_an_alias_of_a_hosted_platform_stands_for_our_voice(tmp_path: Path) -> N
                 f"/v1/agents/{agent['id']}", json={"voiceId": "7b9f4d0e-0000-5000-8000-00000000dead"}
             )
             assert "GET /v1/voices" in answer.json()["details"][0]["message"]
+
+    run(tmp_path, test)
+
+
+def test_an_unknown_background_sound_is_refused_with_the_list_to_look_in(tmp_path: Path) -> None:
+    async def test(made: Installation) -> None:
+        async with made.client() as client:
+            agent = await add_agent(client, backgroundSoundId=RAIN.id, backgroundSoundVolume=0.3)
+            answer = await client.patch(f"/v1/agents/{agent['id']}", json={"backgroundSoundId": VOICE.id})
+            assert answer.status_code == 400
+            assert [detail["field"] for detail in answer.json()["details"]] == ["backgroundSoundId"]
+            assert "GET /v1/background-sounds" in answer.json()["details"][0]["message"]
+            kept = (await client.get(f"/v1/agents/{agent['id']}")).json()["data"]
+            assert (kept["backgroundSoundId"], kept["backgroundSoundVolume"]) == (RAIN.id, 0.3)
+        known = made.services.directory.agent(agent["id"])
+        assert known is not None
+        assert (known.background_sound_id, known.background_sound_volume) == (RAIN.id, 0.3)
 
     run(tmp_path, test)
 

@@ -13,7 +13,7 @@ import pytest
 from control_api.calllog import LOOK_AGAIN
 from control_api.keytext import new_key
 from control_api.operations import OPERATIONS
-from tests.control_api.installation import VOICE, Installation, run
+from tests.control_api.installation import FOUNTAIN, RAIN, VOICE, Installation, run
 
 NOWHERE = "7b9f4d0e-0000-4000-8000-00000000dead"
 SCOPES = ("read", "calls", "admin")
@@ -189,6 +189,21 @@ def test_voices_are_listed(tmp_path: Path) -> None:
         assert answer["data"] == [{"id": VOICE.id, "name": "slt", "engine": "espeak", "language": "en", "gender": None}]
         assert answer["pagination"] == {"total": 1, "limit": 50, "offset": 0}
         assert beyond["data"] == []
+
+    run(tmp_path, test)
+
+
+def test_background_sounds_are_listed(tmp_path: Path) -> None:
+    async def test(made: Installation) -> None:
+        async with made.client("read") as client:
+            answer = (await client.get("/v1/background-sounds")).json()
+            one = (await client.get("/v1/background-sounds", params={"offset": 1, "limit": 1})).json()
+        assert answer["data"] == [
+            {"id": RAIN.id, "name": "rain", "builtIn": True, "seconds": 16.0},
+            {"id": FOUNTAIN.id, "name": "fountain", "builtIn": False, "seconds": 2.5},
+        ]
+        assert answer["pagination"] == {"total": 2, "limit": 50, "offset": 0}
+        assert [sound["name"] for sound in one["data"]] == ["fountain"]
 
     run(tmp_path, test)
 

@@ -28,7 +28,7 @@ def folder(root: Path) -> DataFolder:
 
 def test_every_folder_that_is_written_into_is_there(tmp_path: Path) -> None:
     place = folder(tmp_path)
-    for made in (place.recordings, place.hold_music, place.traces, place.master_key.parent):
+    for made in (place.recordings, place.hold_music, place.background_sounds, place.traces, place.master_key.parent):
         assert stat.S_IMODE(made.stat().st_mode) == 0o700
 
 

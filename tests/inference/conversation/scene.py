@@ -287,6 +287,9 @@ class FakeMedia:
             yield HeardFrame(at, np.zeros(EAR_SAMPLES, np.int16), float(self.speaks(at)), concealed=False)
             at += LINE_SAMPLES
 
+    def set_background(self, sound_id: str | None, volume: float) -> None:
+        """Nothing is heard here."""
+
     def set_barge_in(self, barge_in: BargeIn) -> None:
         self._barge_in = barge_in
         self.barge_in.append((virtual_time.now(), barge_in))

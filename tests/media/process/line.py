@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from media.codecs.g711 import encode
 from media.frames import BargeIn, Codec, Direction, HeardFrame, MediaEvent, Pcm, RtpFormat, RtpRemote
 from media.inprocess import InProcessPlane
 from media.rtp import RtpPacket
+from media.sound_table import Sound
 from media.vad import Heard
 
 PEER = ("192.0.2.1", 4000)
@@ -112,10 +113,13 @@ class Line:
 
 @asynccontextmanager
 async def open_line(
-    recording: Path | None = None, timeout_s: float = 30.0, barge_in: BargeIn | None = None
+    recording: Path | None = None,
+    timeout_s: float = 30.0,
+    barge_in: BargeIn | None = None,
+    sounds: Sequence[Sound] = (),
 ) -> AsyncIterator[Line]:
     """A connected call on its plane, whose events and frames are read; closed at the end."""
-    plane = InProcessPlane(rows=2, vad=LoudIsSpeech(2), timeout_s=timeout_s)
+    plane = InProcessPlane(rows=2, vad=LoudIsSpeech(2), timeout_s=timeout_s, sounds=sounds)
     line = Line(plane, await plane.during(plane.open("call", recording)))
     async with asyncio.TaskGroup() as group:
         group.create_task(line.read_events())

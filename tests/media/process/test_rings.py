@@ -66,6 +66,8 @@ def test_a_row_costs_less_than_half_a_megabyte() -> None:
         fec=st.integers(0, 1),
         bitrate=st.integers(0, 510000),
         others=st.binary(min_size=8, max_size=8),
+        sound=st.integers(-1, 63),
+        volume=st.floats(0, 1, width=32),
     )
 )
 def test_a_command_comes_out_as_it_went_in(command: Command) -> None:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from media.audio_file import AudioUnreadable
 from media.frames import Pcm
-from media.music import LONGEST_SECONDS, LOUDEST_RMS, MusicUnreadable, decode_music, melody
+from media.music import LONGEST_SECONDS, LOUDEST_RMS, decode_music, melody
 from tests.tones import hears, strength, tone
 
 
@@ -86,12 +87,12 @@ PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:///etc/passwd\
     ],
 )
 def test_what_is_no_music_is_refused(data: bytes) -> None:
-    with pytest.raises(MusicUnreadable):
+    with pytest.raises(AudioUnreadable):
         decode_music(data)
 
 
 def test_a_blink_of_music_is_refused_and_one_that_is_cut_off_is_played_as_far_as_it_goes() -> None:
-    with pytest.raises(MusicUnreadable, match="shorter"):
+    with pytest.raises(AudioUnreadable, match="shorter"):
         decode_music(encoded("wav", "pcm_s16le", music(0.5)))
     whole = encoded("mp3", "libmp3lame", music(4.0))
     assert hears(decode_music(whole[: len(whole) // 2]), 440)
@@ -103,7 +104,7 @@ def test_a_blink_of_music_is_refused_and_one_that_is_cut_off_is_played_as_far_as
     st.binary(max_size=400),
 )
 def test_no_file_does_worse_than_to_be_refused(head: bytes, rest: bytes) -> None:
-    with contextlib.suppress(MusicUnreadable):
+    with contextlib.suppress(AudioUnreadable):
         assert decode_music(head + rest).size
 
 

@@ -250,6 +250,8 @@ class FakeMedia:
         self.beside: CallMedia | None = None
         self.music: list[tuple[float, float | None]] = []
         """(from, to) in seconds of what hold music was played."""
+        self.backgrounds: list[tuple[float, str | None, float]] = []
+        """(seconds, sound, volume)"""
         self.bridged: list[tuple[float, int]] = []
         """(seconds, port of the other side)"""
         self.cannot_bridge = False
@@ -280,6 +282,9 @@ class FakeMedia:
     async def events(self) -> AsyncIterator[MediaEvent]:
         while (event := await self._events.get()) is not None:
             yield event
+
+    def set_background(self, sound_id: str | None, volume: float) -> None:
+        self.backgrounds.append((virtual_time.now(), sound_id, volume))
 
     def set_barge_in(self, barge_in: BargeIn) -> None:
         """Nobody is interrupted here."""
