@@ -24,6 +24,19 @@ def test_no_packet_comes_before_it_was_sent() -> None:
         assert (network.delays(np.random.default_rng(2), 3, 100) >= 0).all()
 
 
+@pytest.mark.parametrize(("name", "mean_ms"), [("lan", 1.0), ("internet", 8.0), ("wifi", 11.5), ("mobile", 49.1)])
+def test_packets_are_under_way_as_long_as_the_network_says(name: str, mean_ms: float) -> None:
+    """The means of the gamma distributions; Wi-Fi's stalls add 1.5 ms to its 10, mobile data's swell 60 / pi to its 30."""
+    delays = NETWORKS[name].delays(np.random.default_rng(7), 40, 5000)
+    assert delays.mean() == pytest.approx(mean_ms, rel=0.03)
+
+
+def test_wifi_stalls_every_5_seconds_for_60_to_160_ms() -> None:
+    """Of the 250 packets between two stalls, 3.6 wait longer than 60 ms; without stalls 1 in 12,000 would."""
+    delays = NETWORKS["wifi"].delays(np.random.default_rng(8), 40, 5000)
+    assert (delays > 60).mean() == pytest.approx(3.6 / 250, rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("name", "most_delay", "most_made_up"), [("lan", 32, 0.1), ("internet", 62, 0.4), ("mobile", 170, 2.0)]
 )
