@@ -72,9 +72,8 @@ class Caller:
             self.turns.drop()
             self._listener.drop()
 
-    def unfinished(self) -> Utterance | None:
-        """What the caller was saying when the call ended."""
-        if self.quiet() or not self.partial:
-            return None
-        began, now = self._began // _MS, self._media.position() // _MS
-        return Utterance("user", self.partial, began, max(began, now))
+    async def put_down(self) -> None:
+        """The call is over: keep what the caller was saying."""
+        if not self.quiet() and self.partial:
+            began, now = self._began // _MS, self._media.position() // _MS
+            await self._ledger.utterance(Utterance("user", self.partial, began, max(began, now)))

@@ -175,12 +175,12 @@ class Conversation:
             case TransferOver(outcome):
                 await talk.transfer_over(outcome)
             case MediaTimeout():
-                talk.end(EndedReason.MEDIA_TIMEOUT)
+                talk.outcome.end(EndedReason.MEDIA_TIMEOUT)
             case MediaFailed(_, reason):
                 await self._ledger.problem("media", reason)
-                talk.end(EndedReason.ERROR)
+                talk.outcome.end(EndedReason.ERROR)
             case MediaOver():
-                talk.end(None)
+                talk.outcome.end(None)
 
     async def _decide(self, talk: Talk, now: int) -> None:
         """Time has passed: what follows from that, and from what turn taking makes of everything so far."""

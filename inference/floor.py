@@ -103,6 +103,7 @@ class Floor:
         reply = self.reply
         if reply is None:
             return ""
+        self._ledger.show("barge_in", {"atMs": self._media.position() // _MS})
         cancel(reply)
         played = await self._mouth.stop()
         self.reply = None
@@ -120,6 +121,20 @@ class Floor:
         whole = reply.written and self._mouth.all_played()
         heard = reply.speech.heard(self._media.played())
         return await self._put_down(reply, heard, self._media.position(), interrupted=not whole)
+
+    def may_be_taken(self) -> bool:
+        """Whether somebody else may speak: nothing is being said, or it may be interrupted."""
+        return self.reply is None or self.reply.may_be_interrupted()
+
+    def leave(self) -> None:
+        """The caller goes to somebody else: nobody's voice pauses what is said until then, and after."""
+        self.away = True
+        self.protect()
+
+    async def come_back(self) -> None:
+        """The caller is the agent's again. What was still being played is over; the next words may be interrupted."""
+        await self._mouth.stop()
+        self.away = False
 
     def marked(self, event: MarkPlayed) -> Reply | None:
         """A sentence begins to sound. Returns the reply if this is its first."""

@@ -16,10 +16,11 @@ from inference.floor import Floor
 from inference.handover import HandingOver
 from inference.happenings import Inbox, Tasks
 from inference.keypad import Keypad
-from inference.learning import Learning
 from inference.ledger import Ledger, Part
 from inference.listener import Listener
 from inference.llm.base import LlmUnavailable
+from inference.notes import Notes
+from inference.opening import Opening
 from inference.outcome import Outcome
 from inference.prompt import Texts
 from inference.reply import Reply, Terms
@@ -28,19 +29,11 @@ from inference.speaker import Mouth
 from inference.speculation import Speculation
 from inference.speech_orders import SpeechOrders
 from inference.stt.base import SttEvent, SttUnavailable
+from inference.time_limit import TimeLimit
 from inference.turns import EmbeddedJudge, TurnOver, Turns
+from inference.weight import takes_floor
 from media.frames import LINE_RATE, MarkPlayed
-from sipserver.protocols import EndedReason, LiveCall, SpeechOrder, TransferOrder, TransferOutcome, Utterance
-
-_MS = LINE_RATE // 1000
-NOISE = 250 * _MS
-"""Speech shorter than this that was not understood is a cough, not a question to be answered."""
-LONG = 600 * _MS
-"""Speech over the agent that was not understood makes it stop and ask when it was as long as this."""
-FAREWELL = 6 * LINE_RATE
-"""How long before the limit of the call the agent begins to say that time is up."""
-NOT_UNDERSTOOD = "[not understood]"
-"""What the transcript says of a turn whose words the recogniser rejected: never its guess."""
+from sipserver.protocols import EndedReason, LiveCall, SpeechOrder, TransferOrder, TransferOutcome
 
 
 class Talk:
@@ -69,7 +62,7 @@ class Talk:
         self.keypad = Keypad()
         self.silence = Silence(agent.silence)
         self.handing = HandingOver(call, engines, ledger, inbox, tasks)
-        self._limit = call.media.position() + agent.max_call_seconds * LINE_RATE
+        self._limit = TimeLimit(call.media.position(), agent.max_call_seconds)
         self._agent = agent
         self._media = call.media
         self._may_fail = call.may_fail
@@ -78,33 +71,27 @@ class Talk:
         self._ledger = ledger
         self._tasks = tasks
         self._polite = courtesies(agent.language)
-        self._greeting = texts.greeting(agent)
-        self._opened = False
-        self._first_at: int | None = None
+        self._opening = Opening(agent, texts.greeting(agent))
+        self._orders = SpeechOrders()
         self._deaf_before = False
         self._trouble: tuple[Part, str] | None = None
-        self._parting = False
-        self._last_tone = False
-        self._learning = Learning(self.outcome.captured)
-        self._off_record = call.off_record
-        self._discreet = False
-        self._orders = SpeechOrders()
+        self._parting = self._last_tone = False
+        self._notes = Notes(leader, ledger, outcome, call.off_record, tasks)
 
     def due(self) -> int:
         """The position at which the loop has something to decide, if nothing happens before."""
         if self.handing.away:
             return self._media.position() + LINE_RATE
         due = [self.turns.next_timer(), self.keypad.next_timer(), self.silence.next_timer()]
-        due.append(self._limit if self._parting else self._limit - FAREWELL)
-        due.append(self._first_at if self.caller.quiet() else None)
+        due.append(self._limit.next_timer(parting=self._parting))
+        due.append(self._opening.at if self.caller.quiet() else None)
         return min(at for at in due if at is not None)
 
     # -- who begins, and when nobody speaks -----------------------------------------------------------------------------
 
     async def begin(self) -> None:
         """Open the ears, say the disclosure, and begin or wait for the caller."""
-        recording = self._agent.recording
-        if recording.enabled and recording.after_disclosure and self._agent.disclosure:
+        if self._opening.unrecorded:
             await self._media.set_recording(False)
         self.floor.protect()
         try:
@@ -113,51 +100,49 @@ class Talk:
             await self._fail("stt", str(error))
             return
         if self._agent.disclosure:
-            terms = Terms(interruptible=False, then=self._disclosed)
-            self._say(Said(self._texts.render(self._agent.disclosure)), terms)
+            said = Said(self._texts.render(self._agent.disclosure))
+            self._say(said, Terms(interruptible=False, then=self._disclosed))
         else:
             self._disclosed()
 
     def _disclosed(self) -> None:
         """The agent may begin, or waits for the caller (CONTRACT, "who begins")."""
-        if self._agent.recording.enabled and self._agent.recording.after_disclosure and self._agent.disclosure:
+        if self._opening.unrecorded:
             self._tasks.start(self._media.set_recording(True))
-        now = self._media.position()
-        if self._agent.first_speaker == "user":
-            self.silence.begin(now)
-        else:
-            self._first_at = max(now, self._agent.first_message_delay_ms * _MS)
+        if not self._opening.wait(self._media.position()):
+            self.silence.begin(self._media.position())
 
     def _open(self, heard: Heard | None = None, terms: Terms | None = None) -> None:
         """The agent's first words: by itself, or its greeting as the answer to a turn that came first."""
-        self._first_at, self._opened = None, True
-        answer = self.leader.greet(self._greeting, heard) if self._greeting else self.leader.open()
-        protected = self._agent.first_speaker == "agent" and self._agent.first_message_uninterruptible
-        self._say(answer, replace(terms or Terms(), interruptible=not protected))
+        self._opening.begun()
+        greeting = self._opening.greeting
+        answer = self.leader.greet(greeting, heard) if greeting else self.leader.open()
+        self._say(answer, replace(terms or Terms(), interruptible=not self._opening.protected))
 
     async def keep_time(self, now: int) -> None:
         """What follows from the time alone: the limit of the call, the first message, silence."""
         if self.handing.away:
             return
-        if now >= self._limit:
-            self.end(EndedReason.MAX_DURATION)
-        elif now >= self._limit - FAREWELL and not self._parting:
+        if self._limit.is_over(now):
+            self.outcome.end(EndedReason.MAX_DURATION)
+        elif self._limit.is_near(now) and not self._parting:
             await self._part(self._polite.time_is_up, EndedReason.MAX_DURATION)
-        elif order := self._orders.due(
-            free=self._first_at is None and self.floor.reply is None and self.caller.quiet()
-        ):
+        elif order := self._orders.due(free=self._opening.at is None and self._nobody_speaks()):
             self._say_ordered(order)
-        elif self._first_at is not None and now >= self._first_at and self.caller.quiet():
+        elif self._opening.is_due(now) and self.caller.quiet():
             self._open()
         elif (due := self.silence.next_timer()) is not None and now >= due:
-            await self._nobody_speaks()
+            await self._break_silence()
 
-    async def _nobody_speaks(self) -> None:
+    def _nobody_speaks(self) -> bool:
+        return self.floor.reply is None and self.caller.quiet()
+
+    async def _break_silence(self) -> None:
         self.silence.broken()
         prompt = self.silence.prompt(self._polite.still_there)
         if prompt is None:
             await self._part(self._polite.nobody_there, EndedReason.SILENCE_TIMEOUT)
-        elif not self._opened:
+        elif not self._opening.done:
             self._open()
         else:
             self._say(Said(self._texts.render(prompt)))
@@ -187,14 +172,11 @@ class Talk:
 
     async def interrupted(self) -> None:
         """Turn taking says that the caller takes the floor."""
-        if self.floor.reply is None or self.floor.reply.may_be_interrupted():
+        if self.floor.may_be_taken():
             await self._give_up_floor()
 
     async def _give_up_floor(self) -> None:
-        if self.floor.reply is None:
-            return
         self._trouble = None
-        self._ledger.show("barge_in", {"atMs": self._media.position() // _MS})
         if heard := await self.floor.give_up():
             self.leader.agent_said(heard)
 
@@ -204,28 +186,19 @@ class Talk:
         if turn is None or self._last_tone:
             return
         understood = event.kind == "final" and bool(event.text)
-        if not self._counts(event.text if understood else "", turn):
+        text = event.text if understood else ""
+        content = understood and self.leader.hypothesis(text).content
+        if takes_floor(turn, text, content, self.floor.reply, self._agent.turn):
+            await self._give_up_floor()
+            await self._turn(Heard(text, understood, event.confirm), turn)
+        else:
             await self.let_agent_go_on()
-            return
-        await self._give_up_floor()
-        await self._turn(Heard(event.text if understood else "", understood, event.confirm), turn)
-
-    def _counts(self, text: str, turn: TurnOver) -> bool:
-        """Whether it is a turn, and no cough; over the agent, whether it takes the floor."""
-        reply = self.floor.reply
-        if reply is None:
-            return bool(text) or turn.speech >= NOISE
-        if not reply.may_be_interrupted():
-            return False
-        least = self._agent.turn.min_interruption_ms * _MS if reply.began is not None else 0
-        speaks = self.leader.hypothesis(text).content if text else turn.speech >= LONG
-        return speaks and turn.speech >= least
 
     async def let_agent_go_on(self) -> None:
         """What was heard is nothing: the agent goes on, or the silence does."""
         self.speculation.forget()
         await self.floor.carry_on()
-        if self.floor.reply is None and self.caller.quiet():
+        if self._nobody_speaks():
             self.silence.begin(self._media.position())
 
     async def turn_over(self, turn: TurnOver) -> None:
@@ -251,20 +224,17 @@ class Talk:
 
     async def _turn(self, heard: Heard, turn: TurnOver) -> None:
         """A turn of the caller's is certain: answer it first, then write it down."""
-        terms = Terms(answers_turn=True, turn_ended=turn.ended)
         off = self._ledger.is_off(turn.began, turn.ended)
-        self._answer(heard, terms)
-        text = heard.text if heard.understood else NOT_UNDERSTOOD
-        await self._ledger.utterance(Utterance("user", text, turn.began // _MS, max(turn.began, turn.ended) // _MS))
-        await self._learn(off=off)
+        self._answer(heard, Terms(answers_turn=True, turn_ended=turn.ended))
+        await self._notes.turn(heard, turn, off=off)
 
     def _answer(self, heard: Heard, terms: Terms) -> None:
         self.silence.answered()
-        greeted, self._opened, self._first_at = self._opened or not self._greeting, True, None
-        prepared = self.speculation.take(heard)
+        greeted = self._opening.done or not self._opening.greeting
+        self._opening.begun()
         if not greeted:
             self._open(heard, terms)
-        elif prepared is not None:
+        elif (prepared := self.speculation.take(heard)) is not None:
             self.floor.say(prepared, terms, held=self.turns.speaking())
         else:
             self._say(self.leader.answer(heard), terms)
@@ -273,10 +243,8 @@ class Talk:
 
     async def key(self, digit: str, at: int) -> None:
         """A key interrupts like words do, when it means anything."""
-        shown = "*" if self._ledger.is_off(at, at) else digit
-        self._ledger.show("digit", {"digit": shown, "atMs": at // _MS})
-        reply = self.floor.reply
-        if self._parting or self.handing.away or (reply is not None and not reply.may_be_interrupted()):
+        self._notes.pressed(digit, at)
+        if self._parting or self.handing.away or not self.floor.may_be_taken():
             return
         self.silence.broken()
         wanted = self.leader.keys()
@@ -286,7 +254,7 @@ class Talk:
             self.turns.floor_taken()
         if keys is not None:
             await self.keyed(keys, at, collected=wanted.collect)
-        elif self.floor.reply is None and self.caller.quiet():
+        elif self._nobody_speaks():
             self.silence.begin(at)
 
     async def keyed(self, keys: str, at: int, *, collected: bool) -> None:
@@ -295,59 +263,39 @@ class Talk:
         began = self.keypad.began if collected else at
         off = self._ledger.is_off(began, at)
         self._answer(Heard(keys, keyed=True), Terms(answers_turn=True))
-        text = f"[keys {'*' * len(keys)}]" if collected else f"[key {keys}]"
-        await self._ledger.utterance(Utterance("user", text, began // _MS, at // _MS))
-        await self._learn(off=off)
-
-    async def _learn(self, *, off: bool = False) -> None:
-        """Keep what the dialogue has captured, so that it survives a crash; not what was told off the record."""
-        if self._learning.learn(self.leader.captured, off=off):
-            await self._ledger.captured(self.outcome.captured)
-
-    def _be_discreet(self) -> None:
-        """The dialogue wants to be off the record, or on it again. Whoever is asked looks at the time before anything else happens."""
-        if self._discreet != self.leader.off_record:
-            self._discreet = self.leader.off_record
-            switch = self._off_record.pause if self._discreet else self._off_record.resume
-            self._tasks.start(switch("script"))
+        await self._notes.keys(keys, began, at, collected=collected, off=off)
 
     def speculate(self) -> None:
         """The caller may have finished: prepare an answer. The greeting needs no preparation."""
-        if self._opened or not self._greeting:
+        if self._opening.done or not self._opening.greeting:
             self.speculation.begin(self.leader, self.caller.partial)
 
     # -- the agent ------------------------------------------------------------------------------------------------------
 
     def _say(self, answer: Answer, terms: Terms | None = None) -> None:
         self.silence.broken()
-        self._be_discreet()
+        self._notes.be_discreet()
         self.floor.say(self.floor.prepare(answer), terms or Terms(), held=self.turns.speaking())
 
     def sounds(self, event: MarkPlayed) -> None:
         """The first sound of a reply has left: that is when the caller's turn was answered."""
         reply = self.floor.marked(event)
-        if reply is None or not reply.terms.answers_turn:
-            return
-        self.outcome.turn_count += 1
-        if reply.terms.turn_ended is not None:
-            latency = (event.at - reply.terms.turn_ended) // _MS
-            self.outcome.latencies.append(latency)
-            self._ledger.show("turn", {"latencyMs": latency, "atMs": event.at // _MS})
+        if reply is not None and reply.terms.answers_turn:
+            self._notes.answered(event.at, reply.terms.turn_ended)
 
     async def written(self, reply: Reply) -> None:
         """All of a reply is queued. It may turn out now that the call ends with it, or that something failed."""
         if reply is not self.floor.reply:
             return
         self.floor.protect()
-        failure = reply.speech.failure
-        if failure is not None:
+        if (failure := reply.speech.failure) is not None:
             self._trouble = ("llm" if isinstance(failure, LlmUnavailable) else "tts", str(failure))
         await self.finished(self._media.position())
 
     async def finished(self, at: int) -> None:
         """If all of the reply has been heard: go on with what follows it."""
         if self._last_tone and self._mouth.all_played():
-            self.end(EndedReason.ERROR)
+            self.outcome.end(EndedReason.ERROR)
         reply = await self.floor.finished(at)
         if reply is None:
             return
@@ -356,7 +304,7 @@ class Talk:
         if self._trouble is not None:
             await self._fail(*self._trouble)
         elif (ending := reply.ending()) is not None:
-            self.end(ending)
+            self.outcome.end(ending)
         elif (wish := reply.answer.transfer) is not None:
             self._hand_over(self.handing.order(wish.label, wish.briefing))
         elif reply.terms.then is not None:
@@ -374,10 +322,9 @@ class Talk:
         """Somebody ordered something to be said: as soon as nobody speaks, or now, in place of what the agent says."""
         if not self.may_be_told():
             return
-        reply = self.floor.reply
-        if order.interrupt and self.caller.quiet() and (reply is None or reply.may_be_interrupted()):
+        if order.interrupt and self.caller.quiet() and self.floor.may_be_taken():
             await self._give_up_floor()
-            self._first_at, self._opened = None, True
+            self._opening.begun()
             self._say_ordered(order)
         else:
             self._orders.add(order)
@@ -402,34 +349,29 @@ class Talk:
         self.caller.drop()
         self.speculation.forget()
         self.silence.broken()
-        self.floor.away, self._first_at, self._opened = True, None, True
-        self.floor.protect()
+        self.floor.leave()
+        self._opening.begun()
         if message := self.handing.begin(order, self.outcome.captured):
             self._say(Said(self._texts.render(message)), Terms(interruptible=False, then=self.handing.quiet))
 
     async def transfer_over(self, outcome: TransferOutcome) -> None:
         """Somebody else has the caller; or nobody has, and the agent goes on."""
-        self._limit += self.handing.back()
+        self._limit.extend(self.handing.back())
         if outcome.failure is None:
-            self.end(EndedReason.TRANSFERRED)
+            self.outcome.end(EndedReason.TRANSFERRED)
             return
-        await self._mouth.stop()
-        self.floor.away = False
+        await self.floor.come_back()
         self._say(self.leader.returned(outcome))
-        await self._learn()
+        await self._notes.learn()
 
     # -- the end ----------------------------------------------------------------------------------------------------------
-
-    def end(self, reason: EndedReason | None) -> None:
-        """There is no more to say."""
-        self.outcome.end(reason)
 
     async def _part(self, text: str, ending: EndedReason) -> None:
         """Say the last words, and end the call when they were heard."""
         self._parting = True
         self.caller.drop()
         self.speculation.forget()
-        self._first_at = None
+        self._opening.at = None
         await self._give_up_floor()
         self._say(Said(text), Terms(interruptible=False, ending=ending))
 
@@ -447,12 +389,11 @@ class Talk:
     async def _give_up(self) -> None:
         """The agent cannot go on. Where another one can, the caller is told nothing of it."""
         if self._may_fail:
-            self.end(EndedReason.ERROR)
+            self.outcome.end(EndedReason.ERROR)
         else:
             await self._part(self._polite.trouble, EndedReason.ERROR)
 
     async def put_down(self) -> None:
         """The call is over: what was heard until now, of both sides."""
         await self.floor.break_off()
-        if (unfinished := self.caller.unfinished()) is not None:
-            await self._ledger.utterance(unfinished)
+        await self.caller.put_down()
