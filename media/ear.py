@@ -171,11 +171,17 @@ class Ear:
             yield self._judge(more.rows, more.position, pcm, wide, more.lost, tick)
 
     def _judge(self, rows: Rows, position: Longs, pcm: Pcm, wide: Pcm, lost: Bools, tick: int) -> Judged:
-        """Have frames judged, and publish them. Line j of each array is of row `rows[j]`, which are distinct."""
+        """Have frames judged, and publish them. Line j of each array is of row `rows[j]`, which are distinct.
+
+        Keys that come as tones are silence to the detector and the recogniser, who would find words in them.
+        """
         quiet = wide
         if self._quiet is not None:
             quiet = self._quiet.step(pcm, wide, rows)
             self._lap(Stage.SUPPRESS)
+        if self.tones.any:
+            held = self.tones.hear(rows, pcm)
+            wide[held] = quiet[held] = 0
         every = None if rows.size == len(self._end) else rows
         heard = self._vad.step(quiet if self._judge_quiet else wide, rows=every)
         self._publish(rows, position, pcm, quiet, lost, heard.probability[rows], tick)
@@ -200,8 +206,6 @@ class Ear:
         self._in_concealed[cell] = lost
         head[rows] += 1
         self._end[rows] = at + LINE_SAMPLES
-        if self.tones.any:
-            self.tones.hear(rows, pcm)
         self._lap(Stage.PUBLISH)
         self._tape.heard(rows, at, pcm)
         self._lap(Stage.TAPE)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.frames import LINE_RATE, LINE_SAMPLES, Pcm
-from media.rows import Bools, Rows
+from media.rows import Bools, Longs, Rows
 
 _LOW = (697, 770, 852, 941)
 _HIGH = (1209, 1336, 1477, 1633)
@@ -72,7 +72,11 @@ _FILTERS = _filters()
 
 
 class ToneKeys:
-    """The keys of those rows that are to be listened to; the others cost nothing. `heard` is for the tick to take."""
+    """The keys of those rows that are to be listened to; the others cost nothing. `heard` is for the tick to take.
+
+    What a key sounds like is nobody's speech: `hear` says in which frames one is held, so that no detector and no
+    recogniser need judge them.
+    """
 
     def __init__(self, rows: int) -> None:
         self.any = False
@@ -92,21 +96,26 @@ class ToneKeys:
         self._key[row] = _NONE
         self.any = bool(self._listens.any())
 
-    def hear(self, rows: Rows, pcm: Pcm) -> None:
-        """The next 20 ms of these rows, which are distinct; pcm: int16 (len(rows), 160)."""
-        listens = self._listens[rows]
-        if not listens.any():
-            return
-        rows = rows[listens]
-        samples = np.concatenate((self._before[rows], pcm[listens]), axis=1, dtype=np.float32)
+    def hear(self, rows: Rows, pcm: Pcm) -> Longs:
+        """The next 20 ms of these rows, which are distinct; pcm: int16 (len(rows), 160).
+
+        Returns the lines of `pcm` in which a key is held or may begin: int64 (n,). Speech is seldom taken for such a line.
+        """
+        listening = np.flatnonzero(self._listens[rows])
+        if not listening.size:
+            return listening
+        rows, pcm = rows[listening], pcm[listening]
+        samples = np.concatenate((self._before[rows], pcm), axis=1, dtype=np.float32)
         self._before[rows] = samples[:, LINE_SAMPLES:]
         lively = self._is_lively(rows, samples)
         if not lively.any():
-            return
-        rows, samples = rows[lively], samples[lively]
+            return listening[:0]
+        rows, samples, listening = rows[lively], samples[lively], listening[lively]
         found = keys_in(np.concatenate((samples[:, :LINE_SAMPLES], samples[:, _HOP:])))
         for window in found.reshape(2, -1):
             self._follow(rows, window)
+        held: Longs = listening[self._key[rows] != _NONE]
+        return held
 
     def _is_lively(self, rows: Rows, samples: NDArray[np.float32]) -> Bools:
         """Whether there is enough sound for a key, or one is held."""

@@ -408,8 +408,10 @@ def test_a_key_comes_as_tones_where_the_peer_has_no_events() -> None:
         await press(line)
         assert line.of(DigitHeard) == []
         await line.connect(fmt=replace(FORMAT, telephone_event=None))
+        line.heard.clear()
         await press(line)
         assert [(event.digit, event.duration_ms) for event in line.of(DigitHeard)] == [("5", 80)]
+        assert not any(frame.pcm.any() for frame in line.heard), "nobody takes the key for a word"
 
     on_a_line(test)
 
