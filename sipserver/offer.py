@@ -274,7 +274,7 @@ class OfferAnswer:
         session = Session(self._origin, media, self._host)
         if session != self._sent:
             self._origin = replace(self._origin, version=self._origin.version + 1)
-            self._sent = replace(session, origin=self._origin)
+            self._sent = Session(self._origin, media, self._host)
         return bytes(self._sent)
 
 

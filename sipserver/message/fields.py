@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sipserver.message.error import MessageError
 from sipserver.message.grammar import HOST, QUOTED, SIP, TOKEN, WSP, is_token, quote, unquote
@@ -55,7 +55,7 @@ class NameAddr:
 
     def with_tag(self, tag: str) -> NameAddr:
         """The same with this tag."""
-        return replace(self, params=self.params.with_value("tag", tag))
+        return NameAddr(self.display, self.uri, self.params.with_value("tag", tag))
 
 
 @remembered

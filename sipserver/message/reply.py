@@ -35,14 +35,14 @@ def response_to(
         to_tag = None
     copied = _COPIED_TO_100 if status == 100 else _COPIED_TO_SUCCESS if status < 300 else _COPIED
     answer = Headers.copied(request.headers, copied, to_tag)
-    cseq = request.headers.views.get("cseq")
-    if cseq is not None:
-        # What was copied byte by byte need not be read again.
-        answer.views["cseq"] = cseq
     for name, value in headers:
         answer.add(name, value)
     if content_type is not None:
         answer.set("Content-Type", content_type)
+    cseq = request.headers.views.get("cseq")
+    if cseq is not None:
+        # What was copied byte by byte need not be read again; last, for each line that is added looks for views to forget.
+        answer.views["cseq"] = cseq
     return Response(status, reason_of(status) if reason is None else reason, answer, body)
 
 

@@ -97,7 +97,9 @@ class Keeper:
             del self._of[sip_call_id]
 
     def _wait(self, sip_call_id: str, packet: Packet) -> None:
-        ring = self._early.setdefault(sip_call_id, Ring())
+        ring = self._early.get(sip_call_id)
+        if ring is None:
+            ring = self._early[sip_call_id] = Ring()
         ring.add(packet, self._bounds.early_messages, self._bounds.call_bytes // self._bounds.early_messages)
         if len(self._early) > self._bounds.early:
             self._early.popitem(last=False)

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 
-class State(Enum):
+class _Named(Enum):
+    """Hashed as the object that each member is. Enum would hash its name, by a function in Python, twice for each step."""
+
+    __hash__ = object.__hash__
+
+
+class State(_Named):
     """The states of RFC 3261 section 17, and Accepted of RFC 6026."""
 
     CALLING = auto()
@@ -23,7 +29,7 @@ class State(Enum):
     TERMINATED = auto()
 
 
-class Timer(Enum):
+class Timer(_Named):
     """The timers of RFC 3261 table 4, and L and M of RFC 6026."""
 
     A = "A"
@@ -40,7 +46,7 @@ class Timer(Enum):
     M = "M"
 
 
-class Input(Enum):
+class Input(_Named):
     """What can happen to a transaction."""
 
     REQUEST = auto()
@@ -73,7 +79,7 @@ class Input(Enum):
     TIMER_M = Timer.M
 
 
-class Action(Enum):
+class Action(_Named):
     """What a transaction does on a step."""
 
     SEND = auto()

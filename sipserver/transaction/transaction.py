@@ -109,8 +109,6 @@ class Transaction:
     def _do(self, deeds: tuple[Deed, ...], message: Message | None) -> None:
         for deed in deeds:
             match deed:
-                case Action.SEND if message is not None:
-                    self._last = self._transmit(message)
                 case Action():
                     self._act(deed, message)
                 case Start(timer):
@@ -135,7 +133,9 @@ class Transaction:
             self._act_on(action, message)
 
     def _act_on(self, action: Action, message: Message) -> None:
-        if action is Action.ACKNOWLEDGE and isinstance(message, Response):
+        if action is Action.SEND:
+            self._last = self._transmit(message)
+        elif action is Action.ACKNOWLEDGE and isinstance(message, Response):
             self._transmit(ack_of_failure(self.request, message))
         elif action is Action.PASS:
             self._pass(message)

@@ -44,6 +44,7 @@ class UdpTransport:
         """Takes over `sock`, which is bound."""
         self._loop = loop
         self._sock = sock
+        self._family = sock.family  # Asked of the socket it is looked up among the enumeration's members each time.
         self._on_datagram = on_datagram
         self._on_unreachable = on_unreachable
         self._behind_since: float | None = None
@@ -62,7 +63,7 @@ class UdpTransport:
 
     def send(self, data: bytes, target: Target) -> None:
         """Send one datagram. A full buffer is a lost datagram, as it is anywhere on the way. Raises OSError."""
-        address = (for_socket(target.host, self._sock.family), target.port)
+        address = (for_socket(target.host, self._family), target.port)
         try:
             self._sock.sendto(data, address)
         except BlockingIOError:
