@@ -1,7 +1,7 @@
 """Networks as they are simulated in benches and tests: what becomes of packets of 20 ms on a LAN, the internet, Wi-Fi and mobile data.
 
 The delays are those of MEDIA.md section 6. Losses come in bursts, by the model of Gilbert: a packet after a lost one is lost with
-`burst`, any other so often that `loss` of all are.
+`burst`, any other so often that `loss` of all are. Where radio is on the way, a few come twice.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ Milliseconds = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A kind of network. loss, burst: 0 to 1."""
+    """A kind of network. loss, burst, twice: 0 to 1."""
 
     name: str
     delays: Callable[[Chance, int, int], Milliseconds]
     """Of so many calls, of so many packets each. A packet may overtake another."""
     loss: float
     burst: float
+    twice: float = 0.0
+    """How many packets come a second time."""
 
     def losses(self, chance: Chance, calls: int, packets: int) -> NDArray[np.bool_]:
         """Which packets never come, (calls, packets)."""
@@ -68,8 +70,8 @@ NETWORKS = {
     network.name: network
     for network in (
         Network("lan", _lan, loss=0.0, burst=0.0),
-        Network("internet", _internet, loss=0.003, burst=0.2),
-        Network("wifi", _wifi, loss=0.01, burst=0.4),
-        Network("mobile", _mobile, loss=0.02, burst=0.5),
+        Network("internet", _internet, loss=0.003, burst=0.2, twice=0.0005),
+        Network("wifi", _wifi, loss=0.01, burst=0.4, twice=0.002),
+        Network("mobile", _mobile, loss=0.02, burst=0.5, twice=0.002),
     )
 }

@@ -55,7 +55,7 @@ def summary(captures: Sequence[Capture]) -> dict[str, Any]:
             continue
         offset = times - np.concatenate(([0], np.cumsum(steps))) * _FRAME_NS
         deviations.append(np.abs(offset - np.median(offset)) / 1e6)
-        jitters.append(_jitter(np.abs(np.diff(offset)) / 1e6))
+        jitters.append(rfc3550_jitter(np.abs(np.diff(offset)) / 1e6))
     deviation = np.concatenate([np.zeros(0), *deviations])
     return {
         "packets_seen": packets,
@@ -71,8 +71,8 @@ def _steps(counter: NDArray[np.uint16] | NDArray[np.uint32]) -> NDArray[np.int64
     return np.asarray(counter[1:] - counter[:-1], np.int64)
 
 
-def _jitter(differences: NDArray[np.float64]) -> float:
-    """RFC 3550 section 6.4.1."""
+def rfc3550_jitter(differences: NDArray[np.float64]) -> float:
+    """RFC 3550 section 6.4.1. differences: of the transit times of one packet and the next, absolute."""
     jitter = 0.0
     for difference in differences:
         jitter += (float(difference) - jitter) / 16

@@ -64,7 +64,7 @@ def _within(figures: Mapping[str, Any], *names: str) -> float | None:
 
 async def measure(way: Way, calls: int, seconds: float, cpu: int, *, warm_up: float = _WARM_UP) -> dict[str, Any]:
     """One way under `calls` callers, for so many seconds. Raises LoadFailed."""
-    load = await Load.start(calls, warm_up, seconds)
+    load = await Load.start("media.bench.load", calls, warm_up, seconds)
     process = await spawn("media.bench.alternative", "--cpu", str(cpu), *(["--vad"] if way.vad else []))
     assert process.stdin is not None
     try:

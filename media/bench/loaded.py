@@ -16,16 +16,16 @@ class LoadFailed(Exception):
 
 
 class Load:
-    """`media.bench.load` for so many calls. `peers` are the ports that the callers listen on."""
+    """A process of callers, as `media.bench.load` is. `peers` are the ports that they listen on."""
 
     def __init__(self, process: asyncio.subprocess.Process, peers: list[int]) -> None:
         self._process = process
         self.peers = peers
 
     @classmethod
-    async def start(cls, calls: int, warm_up: float, seconds: float) -> Load:
+    async def start(cls, module: str, *arguments: object) -> Load:
         """It runs on the cores that this process may use now. Raises LoadFailed."""
-        process = await spawn("media.bench.load", str(calls), str(warm_up), str(seconds))
+        process = await spawn(module, *map(str, arguments))
         return cls(process, json.loads(await said(process)))
 
     def call(self, ports: Sequence[int]) -> None:
@@ -35,6 +35,10 @@ class Load:
 
     async def warmed_up(self) -> None:
         """From now on it counts. Raises LoadFailed."""
+        await said(self._process)
+
+    async def sent(self) -> None:
+        """Those that say so have sent their last packet. Raises LoadFailed."""
         await said(self._process)
 
     async def seen(self) -> dict[str, Any]:

@@ -6,7 +6,20 @@ import os
 import socket
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+
+@contextmanager
+def beside_a_core() -> Iterator[int]:
+    """Leave one core, which is given, to what is measured; this process and those that it starts keep to the others, if there are any."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[1:] or cores)
+    try:
+        yield cores[0]
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def yardstick_us() -> float:

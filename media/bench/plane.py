@@ -116,7 +116,7 @@ async def _bench(
 async def _measure(
     plane: ProcessMediaPlane, calls: int, seconds: float, warm_up: float, folder: Path | None, sounds: tuple[Sound, ...]
 ) -> dict[str, Any]:
-    load = await Load.start(calls, warm_up, seconds)
+    load = await Load.start("media.bench.load", calls, warm_up, seconds)
     try:
         return await _carried(plane, load, calls, seconds, folder, sounds)
     finally:

@@ -35,7 +35,8 @@ def share(calls: int) -> int:
     return min(PROBES, max(1, calls // 20))
 
 
-def _clicks() -> Octets:
+def clicks() -> Octets:
+    """What a probe says, again and again: uint8, (frames, 160), the click in the first."""
     payloads = np.full((_EVERY, FRAME_SAMPLES), SILENCE[Codec.PCMU], np.uint8)
     payloads[0] = CODES
     return payloads
@@ -45,7 +46,7 @@ class Prober(Callers):
     """A caller who says clicks. `sent` has their times, in nanoseconds of the wall clock, just before each packet leaves."""
 
     def __init__(self, number: int, sockets: list[socket.socket], targets: list[tuple[str, int]]) -> None:
-        super().__init__(range(number, number + 1), sockets, targets, _clicks())
+        super().__init__(range(number, number + 1), sockets, targets, clicks())
         self.sent: list[int] = []
 
     def send(self, number: int) -> None:
@@ -56,16 +57,19 @@ class Prober(Callers):
 
 
 class Returner:
-    """The other end of one probing call: what is heard of a click, and the click that answers it."""
+    """The other end of one probing call: what is heard of a click, and the click that answers it. `frames` came, `made_up` of them lost."""
 
     def __init__(self, call: RowCallMedia) -> None:
         self._call = call
         self.heard: list[int] = []
+        self.frames = self.made_up = 0
 
     async def run(self) -> None:
         """Until the call is over."""
         async for frame in self._call.hear(self._call.position()):
             now = time.time_ns()
+            self.frames += 1
+            self.made_up += frame.concealed
             if is_click_heard(frame.pcm) and (not self.heard or now - self.heard[-1] > _PATIENCE_NS):
                 self._call.play(CLICK[None])
                 self.heard.append(now)

@@ -50,6 +50,11 @@ def pictures(figures: Mapping[str, Any]) -> Iterator[Picture]:
         series = {name: [spread.get(name, 0.0) for spread in spreads.values()] for name in ("p50", "p95", "p99")}
         shown = {name: values for name, values in series.items() if any(values)}
         yield Picture("times", "ms", list(spreads), shown)
+    if networks := figures.get("networks"):
+        scores = {
+            part: [found[part]["mos"] or 0.0 for found in networks.values()] for part in ("wire", "report", "far")
+        }
+        yield Picture("mos", "MOS", list(networks), scores)
     if ways := figures.get("compared"):
         labels = ["ours", *(way["way"] for way in ways)]
         for name in ("calls_per_core", "us_per_call_tick"):

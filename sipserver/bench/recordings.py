@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wave
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
+from media.bench.said import Said
 from media.codecs.g711 import decode, encode
 from media.frames import LINE_RATE, LINE_SAMPLES, Codec, Pcm
 
@@ -21,6 +23,8 @@ LEVEL = 1500.0
 """Root mean square of the frames with speech in every recording: 27 dB below full scale."""
 QUIET = 1e-3
 """Frames 30 dB below the loudest are pauses."""
+PAUSE_FRAMES = 125
+"""2.5 s, for an agent to go on speaking."""
 NOISES = ("white", "hum", "babble")
 _RAW_RATE = 16_000
 _VOICES = 8
@@ -67,6 +71,18 @@ def spoken(sound: Sound) -> NDArray[np.bool_]:
 
 def _frames(sound: Sound) -> Sound:
     return sound[: len(sound) // LINE_SAMPLES * LINE_SAMPLES].reshape(-1, LINE_SAMPLES)
+
+
+def in_turns(voices: Sequence[Recording]) -> Said:
+    """One recording after the other, each behind a pause."""
+    frames, turns = 0, []
+    parts = []
+    for voice in voices:
+        pcm, speech = over_the_line(voice.sound), np.flatnonzero(spoken(voice.sound))
+        parts += [np.zeros((PAUSE_FRAMES, LINE_SAMPLES), np.int16), pcm]
+        turns.append((frames + PAUSE_FRAMES + int(speech[0]), frames + PAUSE_FRAMES + int(speech[-1]) + 1))
+        frames += PAUSE_FRAMES + len(pcm)
+    return Said(np.concatenate(parts), tuple(turns))
 
 
 def noise(kind: str, samples: int, chance: np.random.Generator, others: list[Recording]) -> Sound:

@@ -81,6 +81,30 @@ def calls(
 
 
 @app.command()
+def network(
+    calls: Annotated[int, typer.Option("--calls", min=2, max=250, help="Calls at once on each network.")] = 10,
+    seconds: Annotated[float, typer.Option("--seconds", min=4, max=600, help="How long to measure.")] = 30,
+    speech: Annotated[Path | None, typer.Option("--speech", help="A folder of recorded speech (.wav).")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Other losses and delays.")] = 1,
+    plot: Plot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Calls over a LAN, the internet, Wi-Fi and mobile data as simulated: what is heard of what was truly lost and late."""
+    from media.bench.loaded import LoadFailed
+    from media.bench.network import bench_network
+    from media.frames import MediaUnavailable
+    from sipserver.bench.recordings import NoRecordings, in_turns, recordings
+
+    _can_plot(plot)
+    try:
+        figures = bench_network(calls, seconds, in_turns(recordings(speech)) if speech else None, seed=seed)
+    except (MediaUnavailable, NoRecordings, LoadFailed) as error:
+        raise fail(str(error)) from None
+    _print(figures, as_json)
+    _plot(figures, plot, "network")
+
+
+@app.command()
 def answer(
     calls: Annotated[int, typer.Option("--calls", min=1, max=10_000, help="Calls, one after the other.")] = 50,
     as_json: AsJson = False,

@@ -51,8 +51,8 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "init", "serve", "demo", "call", "calls list", "calls show", "calls tail", "calls hangup", "calls transfer",
         "calls press", "calls say", "calls pause", "calls resume", "bans list", "bans lift",
         "trunk list", "trunk show", "trunk create", "trunk test", "trunk delete",
-        "keys create", "keys list", "keys revoke", "trace", "doctor", "bench media", "bench calls", "bench answer", "bench sip",
-        "bench noise", "bench concealment", "bench bargein", "config show",
+        "keys create", "keys list", "keys revoke", "trace", "doctor", "bench media", "bench calls", "bench network", "bench answer",
+        "bench sip", "bench noise", "bench concealment", "bench bargein", "config show",
         "openapi", "version",
     }  # fmt: skip
 
