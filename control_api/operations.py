@@ -26,7 +26,7 @@ from control_api.models.base import PageQuery
 from control_api.models.call import Call, CallCreate, CallItem, CallQuery, Transcript
 from control_api.models.health import Health
 from control_api.models.key import Key, KeyCreate, NewKey
-from control_api.models.live_orders import CallKeys, CallSpeech
+from control_api.models.live_orders import CallKeys, CallSpeech, CallTrace
 from control_api.models.phone_number import NumberCreate, NumberUpdate, PhoneNumber
 from control_api.models.trace import Trace, TraceQuery
 from control_api.models.transfer import CallTransfer, Success, TransferTargets
@@ -74,6 +74,8 @@ OPERATIONS: tuple[Op, ...] = (
        returns=Call, errors=(409,)),
     Op("GET", "/v1/calls/{call_id}/events", events.get_call_events, "Watch a call", media="text/event-stream"),
     Op("GET", "/v1/calls/{call_id}/trace", traces.get_call_trace, "Read a call's SIP messages", query=TraceQuery, returns=Trace),
+    Op("POST", "/v1/calls/{call_id}/trace", live_orders.trace, "Keep a call's RTP headers for its trace", "calls", CallTrace,
+       returns=Call, errors=(409,)),
     Op("GET", "/v1/trace", traces.follow_trace, "Watch all SIP messages", "admin", media="text/event-stream"),
     Op("POST", "/v1/calls/{call_id}/end", calls.end_call, "End a call", "calls", returns=Call, errors=(409,)),
     Op("POST", "/v1/calls/{call_id}/dtmf", live_orders.press_keys, "Press keys on a call", "calls", CallKeys, returns=Call, errors=(409,)),

@@ -54,6 +54,7 @@ from media.records import (
     pack_others,
 )
 from media.rings import IN_FRAMES, SharedRings
+from media.seen import Look, RtpSeen
 
 if TYPE_CHECKING:
     from media.link import MediaLink
@@ -82,6 +83,7 @@ class RowCallMedia:
         self._events: deque[MediaEvent] = deque(maxlen=_EVENTS_MAX)
         self._wakers: set[asyncio.Future[None]] = set()
         self._report: asyncio.Future[MediaReport] | None = None
+        self._look: Look | None = None
         self._last = (0, 0, 0)
         """position, queued and played when the media was over: the row may be another call's since."""
 
@@ -262,6 +264,11 @@ class RowCallMedia:
         """Off: silence is laid into the recording."""
         await self._ask(CommandKind.RECORDING, on=int(on))
 
+    def look(self, take: Look | None) -> None:
+        """Takes effect with the next tick."""
+        self._look = take
+        self._tell(CommandKind.LOOK, on=int(take is not None))
+
     async def close(self) -> MediaReport:
         """Stop sending, free the port and complete the recording."""
         if self._report is None:
@@ -275,6 +282,11 @@ class RowCallMedia:
         """An event of this row came."""
         if (public := _public(event)) is not None:
             self._events.append(public)
+
+    def see(self, seen: RtpSeen) -> None:
+        """A packet of this row came or left."""
+        if self._look is not None:
+            self._look(seen)
 
     def fail(self, reason: str) -> None:
         """The media process is gone."""

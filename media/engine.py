@@ -13,6 +13,7 @@ The engine neither sleeps nor reads a clock: `media.process` calls it on the gri
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import numpy as np
 
@@ -34,6 +35,7 @@ from media.rings import SharedRings
 from media.rows import CallRows
 from media.signs import Signs
 from media.sockets.face import Sockets
+from media.sockets.looked_at import LookedAt
 from media.srtp import SecureRows
 from media.stopwatch import Lap, Stage, untimed
 from media.tape import Tape
@@ -48,21 +50,22 @@ class Engine:
     """All calls of one media process.
 
     timeout_ticks: how long a peer may send nothing though it should, 0 for ever. seed: for SSRCs and noise. epoch: the Unix
-    time of tick 0, for RTCP. vad: Silero, if not given. lap: takes the time of the stages. noise: who hears less of it.
-    loops: the background sounds, none if not given.
+    time of tick 0, for RTCP. wall: µs since the epoch, for packets that are looked at. vad: Silero, if not given. lap: takes the time of
+    the stages. noise: who hears less of it. loops: the background sounds, none if not given.
     """
 
     def __init__(
         self, rings: SharedRings, sockets: Sockets, *,
         timeout_ticks: int, seed: int, epoch: float = 0.0, vad: Detector | None = None, lap: Lap = untimed,
-        noise: NoiseSuppression = NoiseSuppression.OFF, loops: Loops | None = None,
+        noise: NoiseSuppression = NoiseSuppression.OFF, loops: Loops | None = None, wall: Callable[[], int] | None = None,
     ) -> None:  # fmt: skip
         chance = random.Random(seed)
         self._rings = rings
-        self._sockets = sockets
+        wall = wall or (lambda: round(epoch * 1_000_000))
+        looked_at = self._sockets = LookedAt(sockets, rings.seen, rings.row.generation, wall)
         self._timeout_ticks = timeout_ticks
         self._lap = lap
-        self._calls = CallRows(rings.rows, sockets.aim)
+        self._calls = CallRows(rings.rows, looked_at.aim)
         tape = Tape(rings, self._calls)
         self._tape = tape
         self._keys = Keys(rings.rows)
@@ -75,7 +78,7 @@ class Engine:
             self._calls,
             tape,
             self._bridges,
-            sockets,
+            looked_at,
             self._keys,
             secure,
             background,
@@ -91,10 +94,10 @@ class Engine:
             self._calls, self._mouth.sender, self._ear, reception, signs, secure, rings.row, rings.figures, rings.source
         )
         self._reports = Reports(
-            self._calls, self._mouth.sender, reception, signs, figures, sockets, secure, chance, epoch
+            self._calls, self._mouth.sender, reception, signs, figures, looked_at, secure, chance, epoch
         )
         self._orders = Orders(
-            self._calls, rings.row, sockets, self._intake, self._ear, self._mouth,
+            self._calls, rings.row, looked_at, self._intake, self._ear, self._mouth,
             self._barge_in, self._guard.echo, self._bridges, self._keys, self._reports, secure, background, self._tell, chance,
         )  # fmt: skip
         self._last_tick = -1

@@ -19,6 +19,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from media.seen import Look
+
 Pcm = NDArray[np.int16]
 
 FRAME_MS = 20
@@ -390,6 +392,9 @@ class CallMedia(Protocol):
 
     async def set_recording(self, on: bool) -> None:
         """Off: silence is laid into the recording, so that its time line stays true."""
+
+    def look(self, take: Look | None) -> None:
+        """Have `take` told of the header of each RTP packet that comes or leaves from now on; None: no more."""
 
     async def close(self) -> MediaReport:
         """Stop, free the port, write the recording's last page and header. Idempotent."""

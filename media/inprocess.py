@@ -63,7 +63,14 @@ class InProcessPlane:
         table.close()
         self.link = MediaLink(rings, host, self._recorder, kick=_nothing, stuck=self._stuck, sounds=table.numbers)
         self.engine = Engine(
-            rings, self.sockets, timeout_ticks=round(timeout_s * 50), seed=seed, vad=vad, noise=noise, loops=table.loops
+            rings,
+            self.sockets,
+            timeout_ticks=round(timeout_s * 50),
+            seed=seed,
+            vad=vad,
+            noise=noise,
+            loops=table.loops,
+            wall=lambda: self.now * 20_000,
         )
 
     async def open(self, call_id: str, recording: Path | None, beside: CallMedia | None = None) -> RowCallMedia:

@@ -107,6 +107,9 @@ class MediaLink:
 
     def wake(self) -> None:
         """Events or frames have come: deliver them, and wake everybody who waits for either."""
+        for seen in self.rings.seen.drain() if self.rings.seen.waiting() else ():
+            if (looked_at := self._calls.get(seen.row)) is not None and looked_at.generation == seen.generation:
+                looked_at.see(seen)
         for event in self.rings.events.drain():
             self._deliver(event)
         for call in list(self._calls.values()):

@@ -18,7 +18,8 @@ from media.records import CODECS, DIRECTIONS, REFUSED, SUITES, Command, CommandK
 from media.reports import Reports
 from media.rings import RowCounters
 from media.rows import CallRows
-from media.sockets.face import PortsExhausted, Sockets
+from media.sockets.face import PortsExhausted
+from media.sockets.looked_at import LookedAt
 from media.srtp import SecureRows
 
 _KEYS_WAITING = 64
@@ -29,7 +30,7 @@ class Orders:
     """One method per kind of command; each returns the result that goes into the acknowledgement."""
 
     def __init__(
-        self, calls: CallRows, counters: RowCounters, sockets: Sockets, intake: Intake, ear: Ear, mouth: Mouth,
+        self, calls: CallRows, counters: RowCounters, sockets: LookedAt, intake: Intake, ear: Ear, mouth: Mouth,
         barge_in: BargeInRows, echo: EchoRows, bridges: Bridges, keys: Keys, reports: Reports, secure: SecureRows,
         background: BackgroundRows, tell: Tell, chance: random.Random,
     ) -> None:  # fmt: skip
@@ -60,6 +61,7 @@ class Orders:
             CommandKind.BRIDGE: self._bridge,
             CommandKind.UNBRIDGE: self._unbridge,
             CommandKind.BACKGROUND: self._set_background,
+            CommandKind.LOOK: self._look,
         }
 
     def obey(self, command: Command, tick: int) -> tuple[int, int] | None:
@@ -189,6 +191,10 @@ class Orders:
 
     def _set_background(self, command: Command, tick: int) -> int:
         self._background.set(command.row, command.sound, float(command.volume))
+        return 0
+
+    def _look(self, command: Command, tick: int) -> int:
+        self._sockets.look(command.row, on=bool(command.on))
         return 0
 
     def _close(self, command: Command, tick: int) -> int:

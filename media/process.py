@@ -55,7 +55,7 @@ def main() -> None:
     engine = Engine(
         rings, sockets, timeout_ticks=round(arguments.timeout * 50), seed=secrets.randbits(64), epoch=time.time(),
         lap=Stopwatch(rings.process.stage_ns, time.thread_time_ns).lap, noise=arguments.noise,
-        loops=attach(arguments.sounds),
+        loops=attach(arguments.sounds), wall=lambda: time.time_ns() // 1000,
     )  # fmt: skip
     be_punctual(arguments.cpu, arguments.realtime)
     # Loaded now, for the tick must not wait for it when the first call of Opus comes.

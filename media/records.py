@@ -36,6 +36,7 @@ class CommandKind(IntEnum):
     BRIDGE = 9
     UNBRIDGE = 10
     BACKGROUND = 11
+    LOOK = 12
 
 
 class Command(NamedTuple):
@@ -46,8 +47,8 @@ class Command(NamedTuple):
     payload type and codec, 255 where there is none; `bitrate` is 0 for no limit. The keys are
     those of `frames.SrtpKeys`, filled up with zeros; the ring forgets them when they are read. `on` is BARGE_IN's `enabled`,
     RECORDING's switch, for CONNECT whether the peer asks for extended reports, for DIGIT whether it is the last of its string (only
-    that one is acknowledged), and for BRIDGE whether keys are sent on. `other` and `other_generation` are BRIDGE's second row; `sound` and
-    `volume` are BACKGROUND's, -1 and 0 for none.
+    that one is acknowledged), for BRIDGE whether keys are sent on, and LOOK's switch. `other` and `other_generation` are BRIDGE's
+    second row; `sound` and `volume` are BACKGROUND's, -1 and 0 for none.
     """
 
     kind: int

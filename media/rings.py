@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 
 from media.frames import EAR_SAMPLES, LINE_SAMPLES, Pcm
 from media.records import COMMAND, EVENT, Command, Event
+from media.seen import RTP_SEEN, RtpSeen
 from media.stopwatch import Stage
 
 Counts = NDArray[np.int64]
-Record = TypeVar("Record", Command, Event)
+Record = TypeVar("Record", Command, Event, RtpSeen)
 
 IN_FRAMES = 128
 """2.56 s of frames heard: the 500 ms of pre-roll that `hear` may ask for, and 2 s for a consumer that is late."""
@@ -42,6 +43,8 @@ SOURCE_BYTES = 64
 """An IPv6 address with its zone and port fits."""
 COMMANDS = 4096
 EVENTS = 16384
+RTP_SEENS = 8192
+"""A second of eighty calls that are looked at."""
 _CACHE_LINE = 64
 
 
@@ -107,7 +110,7 @@ class RowFigures:
 
 @dataclass(frozen=True, slots=True)
 class ProcessCounters:
-    """One int64 per name for the whole media process, arrays of shape (1,) but the last, all written by the tick but the two marked."""
+    """One int64 per name for the whole media process, arrays of shape (1,) but the last, all written by the tick but those marked."""
 
     ready: Counts
     tick: Counts
@@ -117,6 +120,9 @@ class ProcessCounters:
     command_tail: Counts
     event_head: Counts
     event_tail: Counts
+    """Written by the main process."""
+    seen_head: Counts
+    seen_tail: Counts
     """Written by the main process."""
     events_lost: Counts
     ticks: Counts
@@ -168,6 +174,7 @@ def _layout(rows: int) -> tuple[dict[str, _Layout], int]:
     add("source", (rows,), np.dtype(f"S{SOURCE_BYTES}"))
     add("commands", (COMMANDS,), COMMAND)
     add("events", (EVENTS,), EVENT)
+    add("seen", (RTP_SEENS,), RTP_SEEN)
     add("in_at", (rows, IN_FRAMES), np.int64)
     add("in_speech", (rows, IN_FRAMES), np.float32)
     add("in_concealed", (rows, IN_FRAMES), np.bool_)
@@ -260,6 +267,7 @@ class SharedRings:
         process = self.process
         self.commands = RecordRing(Command, arrays["commands"], process.command_head, process.command_tail, secret=True)
         self.events = RecordRing(Event, arrays["events"], process.event_head, process.event_tail)
+        self.seen = RecordRing(RtpSeen, arrays["seen"], process.seen_head, process.seen_tail)
 
     @classmethod
     def create(cls, rows: int) -> SharedRings:

@@ -152,6 +152,14 @@ class Call:
         await (switch.resume("operator") if on else switch.pause("operator"))
         return True
 
+    def look_at_rtp(self, *, on: bool) -> bool:
+        """Keep the headers of its RTP packets from now on, or no more. False while it has no media, and when it is over."""
+        if self._session is None or self.is_over:
+            return False
+        media = self._session.media
+        media.look(self._services.rtp.look(self.id, (media.host, media.port)) if on else None)
+        return True
+
     async def press(self, keys: str) -> KeysSent:
         """Press keys one after the other; `w` is half a second's pause. Returns when the last has been sent."""
         if self._session is None or self.answered_at is None or self.is_over:
@@ -196,6 +204,8 @@ class Call:
             self._work.problem("media", f"No media could be opened: {error}")
             raise NotEstablished(Outcome(EndedReason.AT_CAPACITY)) from None
         self._session.off_record.tell = partial(self._services.log.publish, self.id)
+        if self._services.rtp.always:
+            self.look_at_rtp(on=True)
         return self._session
 
     async def kept(self) -> None:

@@ -103,6 +103,11 @@ class Calls:
         call = self._live.get(call_id)
         return KeysSent.NOT_LIVE if call is None else await call.press(keys)
 
+    def look_at_rtp(self, call_id: str, *, on: bool) -> bool:
+        """Keep the headers of a live call's RTP packets for its trace, or no more. False if it is not here, or has no media."""
+        call = self._live.get(call_id)
+        return call is not None and call.look_at_rtp(on=on)
+
     async def speak(self, call_id: str, order: SpeechOrder) -> bool:
         """Have the agent of a live call say something. False if it is not here, not answered, or nobody can say it now."""
         call = self._live.get(call_id)

@@ -20,6 +20,7 @@ from sipserver.trace.files import TraceFiles
 from sipserver.trace.hep import Agent
 from sipserver.trace.keeper import Bounds, Keeper
 from sipserver.trace.packet import Address
+from sipserver.trace.rtp import RtpTraces
 from sipserver.trace.traces import Traces
 from sipserver.trace.wiretap import Sink, Wiretap
 from sipserver.transport.bind import local_address
@@ -99,7 +100,8 @@ def _policy(guard: GuardSection) -> Policy:
 
 
 def _traces(trace: TraceSection, folder: Path) -> Traces:
-    return Traces(Keeper(Bounds(messages=trace.messages)), TraceFiles(folder) if trace.days else None, time.monotonic)
+    keeper, files = Keeper(Bounds(messages=trace.messages)), TraceFiles(folder) if trace.days else None
+    return Traces(keeper, files, time.monotonic, RtpTraces(always=trace.rtp))
 
 
 def _export(trace: TraceSection) -> HepExport | None:

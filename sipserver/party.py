@@ -21,6 +21,7 @@ from sipserver.protocols import (
     TrunkOptions,
     Variables,
 )
+from sipserver.trace.rtp import RtpTraces
 from sipserver.trunk_room import TrunkRoom
 
 
@@ -48,7 +49,7 @@ class Services:
     `clock` tells µs since the epoch; `media_host` says where the peers of a trunk reach our media, given the leg that came in (None: we
     place the call); it answers None for the address that they are bound to. Without `transfer` no
     call is handed over; `room` knows the channels of trunks (None: they have all that is asked for);
-    `retry_after` is what Retry-After says beside a 503.
+    `retry_after` is what Retry-After says beside a 503; `rtp` keeps the headers of RTP packets.
     """
 
     log: CallLog
@@ -60,6 +61,7 @@ class Services:
     transfer: TransferParts | None = None
     room: TrunkRoom | None = None
     retry_after: int = RETRY_AFTER
+    rtp: RtpTraces = field(default_factory=RtpTraces)
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,6 +269,7 @@ async def _sip(base: Base, stack: AsyncExitStack) -> Telephony:
         media_host=_media_hosts(base.settings, endpoint).of,
         transfer=_transfers(base, endpoint, stack),
         retry_after=sip.retry_after_seconds,
+        rtp=lookout.traces.rtp,
     )
     limits = Limits(server.max_calls, server.max_calls_per_agent)
     manners = Manners(sip.ring_seconds)

@@ -159,6 +159,10 @@ class TraceSection(Section):
 
     messages: int = Field(default=200, ge=1, le=10_000, description="the last messages of a call that are kept")
     days: int = Field(default=14, ge=0, description="how long the traces of finished calls stay; 0: in memory only")
+    rtp: bool = Field(
+        default=False,
+        description="keep the headers of every call's RTP packets for its capture file, not only when asked",
+    )
     hep: HostPort | None = Field(default=None, description="a HEPv3 collector, such as 192.0.2.5:9060; default: none")
     hep_id: int = Field(default=2001, ge=0, lt=2**32, description="our capture id there")
     hep_password: SecretStr | None = Field(default=None, description="the collector's password; default: none")

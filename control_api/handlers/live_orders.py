@@ -6,7 +6,7 @@ from control_api.context import Context
 from control_api.errors import conflict
 from control_api.handlers.calls import find_call, get_call
 from control_api.models.call import Call
-from control_api.models.live_orders import CallKeys, CallSpeech
+from control_api.models.live_orders import CallKeys, CallSpeech, CallTrace
 from sipserver.protocols import KeysSent, SpeechOrder
 
 _UNSENT = {
@@ -22,6 +22,14 @@ async def press_keys(context: Context, body: CallKeys, call_id: str) -> Call:
     sent = await context.services.dialler.press(row.id, body.digits.replace(",", "w"))
     if sent in _UNSENT:
         raise conflict(_UNSENT[sent])
+    return await get_call(context, row.id)
+
+
+async def trace(context: Context, body: CallTrace, call_id: str) -> Call:
+    """From now on; `GET …/trace?format=pcap` has them."""
+    row = await context.services.store.read(lambda connection: find_call(connection, context, call_id))
+    if not context.services.dialler.look_at_rtp(row.id, on=body.rtp):
+        raise conflict("Only a call that is under way has packets to be looked at.")
     return await get_call(context, row.id)
 
 

@@ -18,6 +18,14 @@ class CallKeys(Body):
     digits: Annotated[str, Field(min_length=1, max_length=64, pattern="^[0-9A-Da-d*#wW,]+$", examples=["1ww204#"])]
 
 
+class CallTrace(Body):
+    """What is to be kept for the call's trace from now on: the headers of its RTP packets, never what is said in them."""
+
+    READ_ONLY: ClassVar[frozenset[str]] = frozenset(str(field.alias) for field in Call.model_fields.values())
+
+    rtp: bool
+
+
 class CallSpeech(Body):
     """What the agent is to say; `{{name}}` stands for the call's variables.
 

@@ -71,8 +71,9 @@ class Received:
 class Sockets(Protocol):
     """A pair of UDP sockets per row. No method blocks, and none raises for what a peer does."""
 
-    refused: int
-    """Sends answered by an ICMP error, in all."""
+    @property
+    def refused(self) -> int:
+        """Sends answered by an ICMP error, in all."""
 
     def open(self, row: int) -> int:
         """Bind an even port for RTP and the next for RTCP. Returns the even one; raises PortsExhausted."""

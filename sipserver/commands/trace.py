@@ -20,17 +20,30 @@ File = Annotated[
     Path | None, typer.Option("--pcap", metavar="FILE", help="Write a capture file, which Wireshark reads.")
 ]
 
+Rtp = Annotated[
+    bool | None, typer.Option("--rtp/--no-rtp", help="Keep the RTP headers of a live call from now on, or no more.")
+]
+
 
 def trace(
     key: Key,
     call_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="The call (antiphon calls list).")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Every message of the server, until Ctrl-C.")] = False,
     pcap: File = None,
+    rtp: Rtp = None,
     api: Api = DEFAULT_API,
 ) -> None:
-    """Show the SIP messages of a call, live or finished, or follow all of them. Credentials are stars."""
+    """Show the SIP messages of a call, live or finished, or follow all of them. Credentials are stars.
+
+    With --rtp the headers of a live call's RTP packets are kept from then on, and come with --pcap.
+    """
     if (call_id is None) is not follow:
         raise fail("give either the id of a call, or --follow")
+    if call_id is not None and rtp is not None:
+        _look_at_rtp(api, key, call_id, on=rtp)
+        return
+    if rtp is not None:
+        raise fail("--rtp is for one call")
     if call_id is None:
         _follow(api, key, pcap)
         return
@@ -41,6 +54,12 @@ def trace(
         typer.echo(content.decode(), nl=False)
     else:
         _write(pcap, content)
+
+
+def _look_at_rtp(api: str, key: str, call_id: str, *, on: bool) -> None:
+    with connect(api, key) as client:
+        client.post(f"/v1/calls/{quote(call_id, safe='')}/trace", {"rtp": on})
+    typer.echo("The headers of its RTP packets are kept." if on else "No more headers of its RTP packets are kept.")
 
 
 def _follow(api: str, key: str, pcap: Path | None) -> None:

@@ -54,6 +54,9 @@ class Dialler(Protocol):
     async def press(self, call_id: str, keys: str) -> KeysSent:
         """Press keys on an answered call, one after the other; `w` is half a second's pause. Returns when the last has been sent."""
 
+    def look_at_rtp(self, call_id: str, *, on: bool) -> bool:
+        """Keep the headers of a live call's RTP packets for its trace, or no more. False if it is not here, or has no media."""
+
     async def speak(self, call_id: str, order: SpeechOrder) -> bool:
         """Have the agent of a live call say something. False if it is not here, not answered, or nobody can say it now."""
 

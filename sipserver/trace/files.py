@@ -1,4 +1,4 @@
-"""The traces of finished calls: a small compressed file for each, JSON on each line, without credentials."""
+"""The traces of finished calls: a small compressed file for each, JSON on each line, without credentials; and one for RTP headers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pathlib import Path
 from sipserver.trace.keeper import CallTrace
 from sipserver.trace.masking import without_credentials
 from sipserver.trace.packet import Packet
+from sipserver.trace.rtp import RtpTrace, records_of
 
 SUFFIX = ".jsonl.gz"
+RTP_SUFFIX = ".rtp.gz"
 
 
 class TraceFiles:
@@ -24,27 +26,46 @@ class TraceFiles:
     def write(self, call_id: str, trace: CallTrace) -> None:
         """Write a call's file, whole or not at all. Raises OSError."""
         lines = [json.dumps({"dropped": trace.dropped}), *map(_line, trace.packets)]
-        target = self._path(call_id)
+        self._replace(call_id, SUFFIX, "\n".join(lines).encode())
+
+    def write_rtp(self, call_id: str, trace: RtpTrace) -> None:
+        """Write the file of a call's RTP, whole or not at all. Raises OSError."""
+        head = {"local": trace.local, "others": trace.others, "dropped": trace.dropped}
+        self._replace(call_id, RTP_SUFFIX, json.dumps(head).encode() + b"\n" + b"".join(trace.records))
+
+    def read(self, call_id: str) -> CallTrace | None:
+        """A call's file; None where there is none, or none that can be read."""
+        try:
+            head, *lines = gzip.decompress(self._path(call_id, SUFFIX).read_bytes()).splitlines()
+            return CallTrace(tuple(map(_packet, lines)), json.loads(head)["dropped"])
+        except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
+            return None
+
+    def read_rtp(self, call_id: str) -> RtpTrace | None:
+        """The headers of a call's RTP; None where none were kept, or none can be read."""
+        try:
+            head, records = gzip.decompress(self._path(call_id, RTP_SUFFIX).read_bytes()).split(b"\n", 1)
+            known = json.loads(head)
+            others = [(str(host), int(port)) for host, port in known["others"]]
+            host, port = known["local"]
+            return RtpTrace((str(host), int(port)), others, records_of(records), known["dropped"])
+        except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
+            return None
+
+    def _replace(self, call_id: str, suffix: str, content: bytes) -> None:
+        target = self._path(call_id, suffix)
         part = target.with_name(f"{call_id}.part")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(gzip.compress("\n".join(lines).encode()))
+                file.write(gzip.compress(content))
             part.replace(target)
         except OSError:
             part.unlink(missing_ok=True)
             raise
 
-    def read(self, call_id: str) -> CallTrace | None:
-        """A call's file; None where there is none, or none that can be read."""
-        try:
-            head, *lines = gzip.decompress(self._path(call_id).read_bytes()).splitlines()
-            return CallTrace(tuple(map(_packet, lines)), json.loads(head)["dropped"])
-        except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
-            return None
-
-    def _path(self, call_id: str) -> Path:
-        return self._folder / f"{call_id}{SUFFIX}"
+    def _path(self, call_id: str, suffix: str) -> Path:
+        return self._folder / f"{call_id}{suffix}"
 
 
 def _line(packet: Packet) -> str:

@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -16,6 +17,7 @@ from sipserver.trace.followers import Followers
 from sipserver.trace.keeper import CallTrace, Keeper
 from sipserver.trace.packet import Glance, Packet, shown
 from sipserver.trace.pcap import pcap
+from sipserver.trace.rtp import RtpTrace, RtpTraces
 from sipserver.trace.text import ladder
 
 log = structlog.get_logger(__name__)
@@ -30,8 +32,11 @@ class Traces:
     room; `clock` tells seconds that never go back.
     """
 
-    def __init__(self, keeper: Keeper, files: TraceFiles | None, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, keeper: Keeper, files: TraceFiles | None, clock: Callable[[], float], rtp: RtpTraces | None = None
+    ) -> None:
         self.followers = Followers()
+        self.rtp = RtpTraces() if rtp is None else rtp
         self._keeper = keeper
         self._files = files
         self._clock = clock
@@ -88,8 +93,9 @@ class Traces:
         return ladder(await self._of(call_id))
 
     async def pcap(self, call_id: str) -> bytes:
-        """The call's messages as a capture file."""
-        return pcap((await self._of(call_id)).packets)
+        """The call's messages as a capture file, and the headers of its RTP where they were asked for."""
+        trace, rtp = await self._of(call_id), await self._rtp_of(call_id)
+        return await asyncio.to_thread(pcap, trace.packets, rtp.headers() if rtp else ())
 
     async def follow(self) -> AsyncIterator[dict[str, Any]]:
         """Every message of the server from now on, as JSON."""
@@ -103,12 +109,21 @@ class Traces:
             trace = await asyncio.to_thread(self._files.read, call_id)
         return trace or CallTrace()
 
+    async def _rtp_of(self, call_id: str) -> RtpTrace | None:
+        trace = self.rtp.of(call_id)
+        if trace is None and self._files is not None:
+            return await asyncio.to_thread(self._files.read_rtp, call_id)
+        # What goes on being told must not change under the thread that writes it down.
+        return trace and replace(trace, others=[*trace.others], records=trace.records.copy())
+
     async def _write(self, call_id: str) -> None:
-        trace = self._keeper.of(call_id)
-        if trace is not None and self._files is not None:
-            try:
+        try:
+            if self._files is not None and (trace := self._keeper.of(call_id)) is not None:
                 await asyncio.to_thread(self._files.write, call_id, trace)
-            except OSError as error:
-                log.warning("trace not written", call_id=call_id, error=error.strerror)
+            if self._files is not None and (rtp := self.rtp.of(call_id)) is not None:
+                await asyncio.to_thread(self._files.write_rtp, call_id, rtp)
+        except OSError as error:
+            log.warning("trace not written", call_id=call_id, error=error.strerror)
         self._ended.pop(call_id, None)
         self._keeper.forget(call_id)
+        self.rtp.forget(call_id)

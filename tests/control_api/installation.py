@@ -78,6 +78,7 @@ class Phone:
     recorded: list[tuple[str, bool]] = field(default_factory=list)
     pressed: list[tuple[str, str]] = field(default_factory=list)
     takes_keys: bool = True
+    looked_at: list[tuple[str, bool]] = field(default_factory=list)
     told: list[tuple[str, SpeechOrder]] = field(default_factory=list)
     free: int = 10
     trunk_waits: list[float] = field(default_factory=list)
@@ -104,6 +105,11 @@ class Phone:
             return KeysSent.NOT_LIVE
         self.pressed.append((call_id, keys))
         return KeysSent.SENT if self.takes_keys else KeysSent.NOT_TAKEN
+
+    def look_at_rtp(self, call_id: str, *, on: bool) -> bool:
+        if call_id in self.live:
+            self.looked_at.append((call_id, on))
+        return call_id in self.live
 
     async def speak(self, call_id: str, order: SpeechOrder) -> bool:
         if call_id in self.live:

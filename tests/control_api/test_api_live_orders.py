@@ -32,6 +32,22 @@ def test_keys_are_pressed_and_a_sentence_is_said(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
+def test_the_rtp_of_a_call_under_way_is_looked_at_and_of_another_not(tmp_path: Path) -> None:
+    async def test(made: Installation) -> None:
+        async with made.client() as client:
+            live = await add_call(client)
+            over = await add_call(client, phoneNumberId=live["phoneNumberId"])
+            made.phone.live.add(live["id"])
+            for on in (True, False):
+                assert (await client.post(f"/v1/calls/{live['id']}/trace", json={"rtp": on})).status_code == 200
+            assert (await client.post(f"/v1/calls/{over['id']}/trace", json={"rtp": True})).status_code == 409
+            async with made.client("read") as reader:
+                assert (await reader.post(f"/v1/calls/{live['id']}/trace", json={"rtp": True})).status_code == 403
+        assert made.phone.looked_at == [(live["id"], True), (live["id"], False)]
+
+    run(tmp_path, test)
+
+
 def test_a_peer_without_telephone_events_gets_no_keys(tmp_path: Path) -> None:
     async def test(made: Installation) -> None:
         async with made.client() as client:
@@ -53,6 +69,8 @@ def test_a_peer_without_telephone_events_gets_no_keys(tmp_path: Path) -> None:
         ("dtmf", {"digits": "1\n"}, "digits"),
         ("dtmf", {"digits": "1" * 65}, "digits"),
         ("dtmf", {"digits": 12}, "digits"),
+        ("trace", {}, "rtp"),
+        ("trace", {"rtp": "loud"}, "rtp"),
         ("say", {}, "text"),
         ("say", {"text": " \n"}, "text"),
         ("say", {"text": "a" * 2001}, "text"),

@@ -20,6 +20,7 @@ from tests.peers.switchboard import PATIENCE, Switchboard
 pytestmark = [pytest.mark.peer, needs_sipp, *needs_capture]
 SAMPLES = 160
 TICK = 0.02
+ENVIRONMENT = {"ANTIPHON__TRACE__RTP": "true"}
 LATE = 0.25
 """Seconds that a packet may be late on a machine that does much else; on an idle one it is a thousandth of that."""
 
@@ -88,6 +89,30 @@ def test_tshark_counts_no_lost_packet(switchboard: Switchboard, talked: Captured
     assert row is not None
     assert "g711U" in row[0]
     assert " 0 (0.0%) " in row[0]
+
+
+def test_the_trace_has_the_packets_that_were_on_the_wire_and_nothing_said_in_them(
+    switchboard: Switchboard, talked: Captured, tmp_path: Path
+) -> None:
+    """tshark reads our capture file beside its own: the same RTP packets at nearly the same times, without their payload."""
+    board = switchboard
+    path = tmp_path / "trace.pcap"
+    assert board.node.http is not None
+    path.write_bytes(board.run(board.node.http.get(f"/v1/calls/{talked.call['id']}/trace?format=pcap")).content)
+    traced = Capture(path, board.node.sip[1], talked.media_port)
+    for chosen in (ours(talked), f"udp.srcport == {talked.media_port}"):
+        seen, wire = board.run(traced.rtp(chosen)), board.run(talked.capture.rtp(chosen))
+        kept = {packet.sequence: packet for packet in seen}
+        assert len(kept) == len(seen) > 300
+        assert len([packet for packet in wire if packet.sequence not in kept]) <= 2
+        for packet in wire:
+            if (ours_of_it := kept.get(packet.sequence)) is not None:
+                assert (ours_of_it.timestamp, ours_of_it.ssrc) == (packet.timestamp, packet.ssrc)
+                assert abs(ours_of_it.at - packet.at) < LATE
+    assert " 0 (0.0%) " in board.run(traced.streams())
+    lengths = board.run(traced.fields("rtp", "frame.len", "frame.cap_len"))
+    assert {(int(whole), int(kept)) for whole, kept in lengths} == {(14 + 20 + 8 + 172, 14 + 20 + 8 + 12)}
+    assert board.run(traced.fields("sip.Method", "sip.Method"))[0] == ["INVITE"]
 
 
 def test_every_message_is_well_formed_sip(switchboard: Switchboard, talked: Captured) -> None:

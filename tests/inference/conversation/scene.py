@@ -43,6 +43,7 @@ from media.frames import (
     SpeechStopped,
     SrtpKeys,
 )
+from media.seen import Look
 from sipserver.protocols import (
     Agent,
     CallDirection,
@@ -289,6 +290,9 @@ class FakeMedia:
 
     def set_background(self, sound_id: str | None, volume: float) -> None:
         """Nothing is heard here."""
+
+    def look(self, take: Look | None) -> None:
+        """Nobody looks at packets here: there are none."""
 
     def set_barge_in(self, barge_in: BargeIn) -> None:
         self._barge_in = barge_in

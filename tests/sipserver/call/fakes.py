@@ -27,6 +27,7 @@ from media.frames import (
     RtpRemote,
     SrtpKeys,
 )
+from media.seen import Look
 from sipserver.calls import Calls
 from sipserver.capacity import Limits
 from sipserver.codecs import G711, AudioCodec
@@ -255,6 +256,7 @@ class FakeMedia:
         self.bridged: list[tuple[float, int]] = []
         """(seconds, port of the other side)"""
         self.cannot_bridge = False
+        self.looks: Look | None = None
         self.recorded: list[tuple[float, bool]] = []
         self.heard: list[Pcm] = []
         self.closed_at: float | None = None
@@ -288,6 +290,10 @@ class FakeMedia:
 
     def set_barge_in(self, barge_in: BargeIn) -> None:
         """Nobody is interrupted here."""
+
+    def look(self, take: Look | None) -> None:
+        """Whoever looks is told what a test hands to `looks`."""
+        self.looks = take
 
     async def hear(self, start: int) -> AsyncIterator[HeardFrame]:
         """What `heard` has, a frame each 20 ms, and then nothing for ever."""
