@@ -8,7 +8,7 @@
     9.000  .                           nothing else until then
 
 Every message and event has to be in the transcript; `#` begins a comment. Options after a message are words and `key=value`:
-branch, cseq, tag (the peer's), to (our tag; `none`), sdp, mixed (the same in a multipart body), body, contact, rr (a
+branch, cseq, of (in a response: the CSeq of the request of ours that it answers), tag (the peer's), to (our tag; `none`), sdp, mixed (the same in a multipart body), body, contact, rr (a
 Record-Route), rack (0: our last RSeq, 1: the next) with `of` (the rest of the RAck), and any `Header-Name=value`.
 NOTIFY: `frag=180` is a status line as its body, `state` its Subscription-State; `> NOTIFY frag=180` looks at ours.
 `>` lines take `key=value` too: uri, cseq, branch (a label: same label, same branch; other label, other branch), and headers.
@@ -175,9 +175,10 @@ class Transcript:
         elif isinstance(event, Over):
             self._happened.append((self.now, "over"))
 
-    def last(self, what: str) -> Request | Response:
-        """The last message we sent of this kind: `INVITE`, `200`."""
-        return next(message for message in reversed(self.sent) if _summary(message) == what)
+    def last(self, what: str, cseq: str | None = None) -> Request | Response:
+        """The last message we sent of this kind: `INVITE`, `200`; with this number, if one is given."""
+        same = (message for message in reversed(self.sent) if _summary(message) == what)
+        return next(message for message in same if cseq is None or str(message.cseq.number) == cseq)
 
     def rseq(self) -> int:
         """The RSeq that we sent last."""
@@ -248,7 +249,7 @@ class Transcript:
 
     def _response(self, status: int, flags: set[str], options: dict[str, str]) -> Response:
         methods = [flag for flag in flags if flag.isupper()]
-        request = self.last(methods[0] if methods else "INVITE")
+        request = self.last(methods[0] if methods else "INVITE", options.pop("of", None))
         assert isinstance(request, Request)
         response = response_to(request, status, to_tag=options.pop("tag", None) if status > 100 else None)
         has_contact = request.method == "INVITE" and 100 < status < 300
