@@ -8,8 +8,9 @@
     9.000  .                           nothing else until then
 
 Every message and event has to be in the transcript; `#` begins a comment. Options after a message are words and `key=value`:
-branch, cseq, of (in a response: the CSeq of the request of ours that it answers), tag (the peer's), to (our tag; `none`), sdp, mixed (the same in a multipart body), body, contact, rr (a
-Record-Route), rack (0: our last RSeq, 1: the next) with `of` (the rest of the RAck), and any `Header-Name=value`.
+branch, cseq, of (in a response: the CSeq of the request of ours that it answers), tag (the peer's), to (our tag; `none`), sdp,
+mixed (the same in a multipart body), body, contact, rr (a Record-Route), rack (0: our last RSeq, 1: the next) with `of` (the rest
+of the RAck), and any `Header-Name=value`.
 NOTIFY: `frag=180` is a status line as its body, `state` its Subscription-State; `> NOTIFY frag=180` looks at ours.
 `>` lines take `key=value` too: uri, cseq, branch (a label: same label, same branch; other label, other branch), and headers.
 """

@@ -40,9 +40,9 @@ def test_3_1_4_the_200_comes_again_while_our_reinvite_is_under_way() -> None:
         """
         0.400  !  offer
         0.400  >  INVITE cseq=2 branch=re
-        0.500  <  200 INVITE tag=x sdp
+        0.500  <  200 INVITE of=1 tag=x sdp
         0.500  >  ACK cseq=1
-        0.510  <  200 INVITE tag=x cseq=2 sdp
+        0.510  <  200 INVITE of=2 tag=x sdp
         0.510  >  ACK cseq=2
         0.510  *  OfferAnswered sdp
         99.000 .
