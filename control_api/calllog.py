@@ -16,7 +16,7 @@ from control_api.quality_view import quality_fields
 from control_api.store import calls, outbox, transcripts, transfers
 from control_api.store.calls import CallRow, FinalCall
 from control_api.store.engine import Store
-from media.frames import MediaReport
+from media.call_report import MediaReport
 from sipserver.protocols import (
     CallEnd,
     CallStatus,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from media.frames import Heard, HeardByPeer, MediaQuality, WorstSeconds
+from media.call_report import Heard, HeardByPeer, MediaQuality, WorstSeconds
 
 
 def quality_fields(quality: MediaQuality) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from media.call_report import FINDINGS, Finding
 from media.ear import Ear
-from media.frames import FINDINGS, FRAME_MS, Finding
+from media.frames import FRAME_MS
 from media.losses import G_MIN, Clusters
 from media.quality import burst_ratio, conversational, listening, mos, robustness
 from media.reception import Received, Reception

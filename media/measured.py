@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from media.frames import FINDINGS, Heard, HeardByPeer, MediaQuality, WorstSeconds
+from media.call_report import FINDINGS, Heard, HeardByPeer, MediaQuality, WorstSeconds
 from media.rings import RowFigures, SharedRings
 
 

@@ -105,7 +105,7 @@ class RowFigures:
     sent_jitter_us: Counts
     sent_mos_milli: Counts
     findings: Counts
-    """Bit n is set for `frames.FINDINGS[n]`."""
+    """Bit n is set for `call_report.FINDINGS[n]`."""
 
 
 @dataclass(frozen=True, slots=True)

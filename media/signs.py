@@ -1,4 +1,4 @@
-"""What every row's line shows that its statistics do not: why somebody hears nothing (`media.frames.Finding`)."""
+"""What every row's line shows that its statistics do not: why somebody hears nothing (`media.call_report.Finding`)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from media.call_report import Finding
 from media.comfort import PAYLOAD_TYPE as COMFORT_NOISE
-from media.frames import Finding
 
 _SURE_TICKS = 100
 _SPEECH_TICKS = 500

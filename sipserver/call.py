@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from media.frames import Direction, MediaEvent, MediaFailed, MediaReport, MediaTimeout, MediaUnavailable
+from media.call_report import MediaReport
+from media.frames import Direction, MediaEvent, MediaFailed, MediaTimeout, MediaUnavailable
 from sipserver.agents import Agents
 from sipserver.background import to_the_end
 from sipserver.call_work import CallWork
@@ -34,9 +35,7 @@ from sipserver.legs import (
     Refused,
 )
 from sipserver.media_session import MediaSession
-from sipserver.message import MessageError
 from sipserver.numbers import masked
-from sipserver.offer import NotAcceptable
 from sipserver.once import Once
 from sipserver.outcome import NotEstablished, Outcome, later, refused, status_of
 from sipserver.party import Party, Services
@@ -135,10 +134,8 @@ class Call:
 
     async def hold(self, direction: Direction = Direction.SENDONLY) -> bool:
         """Hear the peer no more, which may still hear us (`inactive`: neither). Whether it agreed; if not, all is as it was."""
-        leg, session = self._leg, self._session
-        if leg is None or session is None or self.answered_at is None or self.is_over:
-            return False
-        return await self._offers.ask(leg, session, direction)
+        leg, session = self._leg, self._flowing()
+        return leg is not None and session is not None and await self._offers.ask(leg, session, direction)
 
     async def resume(self) -> bool:
         """Speak with each other again after `hold`. Whether the peer agreed."""
@@ -146,25 +143,22 @@ class Call:
 
     async def record(self, *, on: bool) -> bool:
         """Put the call off the record, or on it again. False while it is not answered, and when it is over."""
-        if self._session is None or self.answered_at is None or self.is_over:
+        if (session := self._flowing()) is None:
             return False
-        switch = self._session.off_record
-        await (switch.resume("operator") if on else switch.pause("operator"))
+        await session.record(on=on)
         return True
 
     def look_at_rtp(self, *, on: bool) -> bool:
         """Keep the headers of its RTP packets from now on, or no more. False while it has no media, and when it is over."""
         if self._session is None or self.is_over:
             return False
-        media = self._session.media
-        media.look(self._services.rtp.look(self.id, (media.host, media.port)) if on else None)
+        self._session.look(partial(self._services.rtp.look, self.id) if on else None)
         return True
 
     async def press(self, keys: str) -> KeysSent:
         """Press keys one after the other; `w` is half a second's pause. Returns when the last has been sent."""
-        if self._session is None or self.answered_at is None or self.is_over:
-            return KeysSent.NOT_LIVE
-        return await pressed(self._session.media, keys)
+        session = self._flowing()
+        return KeysSent.NOT_LIVE if session is None else await pressed(session.media, keys)
 
     async def run(self, establish: Establish, begin: Coroutine[Any, Any, None] | None = None) -> None:
         """See the call through; when this returns, its row is final. Raises nothing but CancelledError, and that only then.
@@ -201,8 +195,8 @@ class Call:
                 options=self.party.options,
             )
         except MediaUnavailable as error:
-            self._work.problem("media", f"No media could be opened: {error}")
-            raise NotEstablished(Outcome(EndedReason.AT_CAPACITY)) from None
+            problem = f"No media could be opened: {error}"
+            raise NotEstablished(Outcome(EndedReason.AT_CAPACITY), ("media", problem)) from None
         self._session.off_record.tell = partial(self._services.log.publish, self.id)
         if self._services.rtp.always:
             self.look_at_rtp(on=True)
@@ -227,21 +221,9 @@ class Call:
         self._work.logger.info("call answered")
         self._work.write(self._services.log.answered(self.id, self._sip_call_id, self.answered_at))
 
-    def insecure(self) -> None:
-        """The callee did not take our offer, which had to be encrypted."""
-        self._work.problem(
-            "sip", "The callee takes no encrypted media, and the trunk is set to nothing else (srtp: required)."
-        )
-
-    def unusable(self, error: NotAcceptable, sip_code: int | None = None) -> NotEstablished:
-        """What to raise for a peer's SDP that cannot be used; `sip_code` is what we refuse its INVITE with, where it was one."""
-        self._work.problem("sip", f"The peer's session description cannot be used: {error}")
-        return NotEstablished(Outcome(EndedReason.ERROR, sip_code))
-
-    def unplaceable(self, error: MessageError) -> NotEstablished:
-        """What to raise for an invitation that cannot be written as SIP: its trunk is set up in a way that leads nowhere."""
-        self._work.problem("sip", f"The call cannot be placed on this trunk: {error}")
-        return NotEstablished(Outcome(EndedReason.TRUNK_UNAVAILABLE))
+    def complain(self, sentence: str) -> None:
+        """For the call's problems: something about its SIP that whoever set up the trunk should know."""
+        self._work.problem("sip", sentence)
 
     # -- the call itself -------------------------------------------------------------------------------------------------
 
@@ -261,6 +243,8 @@ class Call:
         try:
             await establish(self)
         except NotEstablished as failure:
+            if failure.problem is not None:
+                self._work.problem(*failure.problem)
             self.end(failure.outcome)
             return
         session = self._agreed_session()
@@ -398,6 +382,10 @@ class Call:
         if self._leg is None:
             raise RuntimeError("The call has an agent and no leg.")
         return self._leg
+
+    def _flowing(self) -> MediaSession | None:
+        """The session of a call that is answered and not over."""
+        return None if self.answered_at is None or self.is_over else self._session
 
     def _agreed_session(self) -> MediaSession:
         if self._session is None:

@@ -20,7 +20,7 @@ from sipserver.message import Request, escape_user
 from sipserver.message.extensions import RELIABLE, requires, supports
 from sipserver.numbers import called_numbers, region_of
 from sipserver.offer import NotAcceptable
-from sipserver.outcome import NotEstablished, later
+from sipserver.outcome import NotEstablished, later, unusable
 from sipserver.party import Party, Services
 from sipserver.presentation import dialled
 from sipserver.protocols import Agent, AgentDirectory, CallDirection, EndedReason, Fallback, InboundCall, Route, Trunk
@@ -239,7 +239,7 @@ class Inbound:
         try:
             sdp = session.offer(plain=True) if offer is None else session.answer(offer)
         except NotAcceptable as error:
-            raise call.unusable(error, sip_code=488) from None
+            raise unusable(error, sip_code=488) from None
         leg.answer(sdp, session_timer)
         call.answered()
         if offer is None:
@@ -252,7 +252,7 @@ class Inbound:
         try:
             session.accept_answer(await call.agreed.wait())
         except NotAcceptable as error:
-            raise call.unusable(error, sip_code=488) from None
+            raise unusable(error, sip_code=488) from None
         await asyncio.sleep(self._manners.ring_seconds)
         await call.kept()
         leg.answer(None, session_timer)
@@ -262,7 +262,7 @@ class Inbound:
         try:
             session.accept_answer(await call.agreed.wait())
         except NotAcceptable as error:
-            raise call.unusable(error) from None
+            raise unusable(error) from None
 
 
 def _must_be_reliable(invite: Request, trunk: Trunk) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from media.frames import CallMedia, Direction, MediaPlane, MediaReport, RtpFormat
+from media.call_report import MediaReport
+from media.frames import CallMedia, Direction, MediaPlane, RtpFormat
+from media.seen import Look
 from sipserver.codecs import codecs_named
 from sipserver.legs import Source
 from sipserver.offer import OfferAnswer
@@ -70,6 +73,14 @@ class MediaSession:
     def off_record(self) -> RecordingSwitch:
         """What puts the call off the record."""
         return self.watched.switch
+
+    async def record(self, *, on: bool) -> None:
+        """Put the call off the record as an operator, or on it again."""
+        await (self.off_record.resume("operator") if on else self.off_record.pause("operator"))
+
+    def look(self, who: Callable[[tuple[str, int]], Look] | None) -> None:
+        """Have packets told to whom `who` names for our end's address; None: to nobody."""
+        self._media.look(None if who is None else who((self._media.host, self._media.port)))
 
     @property
     def is_agreed(self) -> bool:

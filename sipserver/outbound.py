@@ -12,9 +12,11 @@ from sipserver.live import LiveCalls
 from sipserver.media_session import MediaSession
 from sipserver.message import MessageError
 from sipserver.offer import NotAcceptable
-from sipserver.outcome import NOT_ACCEPTABLE, NotEstablished, Outcome
+from sipserver.outcome import NOT_ACCEPTABLE, NotEstablished, Outcome, unplaceable, unusable
 from sipserver.party import Party, Services
 from sipserver.protocols import CallDirection, DialOrder, EndedReason
+
+_INSECURE = "The callee takes no encrypted media, and the trunk is set to nothing else (srtp: required)."
 
 
 class Outbound:
@@ -39,7 +41,7 @@ class Outbound:
         try:
             leg = self._endpoint.invite(_invitation(order, session.offer()))
         except MessageError as error:
-            raise call.unplaceable(error) from None
+            raise unplaceable(error) from None
         call.again = partial(self._plainly, order, call, session)
         call.follow(leg)
         try:
@@ -50,7 +52,7 @@ class Outbound:
         try:
             session.accept_answer(sdp)
         except NotAcceptable as error:
-            raise call.unusable(error) from None
+            raise unusable(error) from None
         call.answered()
 
     def _plainly(self, order: DialOrder, call: Call, session: MediaSession, refusal: Refused) -> Leg | None:
@@ -58,7 +60,7 @@ class Outbound:
         if refusal.status not in NOT_ACCEPTABLE:
             return None
         if order.trunk.options.srtp == "required":
-            call.insecure()
+            call.complain(_INSECURE)
         offer = session.plain_offer()
         return None if offer is None else self._endpoint.invite(_invitation(order, offer))
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
+from sipserver.message import MessageError
+from sipserver.offer import NotAcceptable
 from sipserver.protocols import CallStatus, EndedReason
 
 _BY_CODE: dict[int, EndedReason] = {
@@ -81,11 +84,24 @@ class Outcome:
 
 
 class NotEstablished(Exception):
-    """The call came to nothing before anybody could speak."""
+    """The call came to nothing before anybody could speak. `problem`: a part of the server, and a sentence for the call's problems."""
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: Outcome, problem: tuple[Literal["sip", "media"], str] | None = None) -> None:
         super().__init__(outcome.reason)
         self.outcome = outcome
+        self.problem = problem
+
+
+def unusable(error: NotAcceptable, sip_code: int | None = None) -> NotEstablished:
+    """What to raise for a peer's SDP that cannot be used; `sip_code` is what we refuse its INVITE with, where it was one."""
+    sentence = f"The peer's session description cannot be used: {error}"
+    return NotEstablished(Outcome(EndedReason.ERROR, sip_code), ("sip", sentence))
+
+
+def unplaceable(error: MessageError) -> NotEstablished:
+    """What to raise for an invitation that cannot be written as SIP: its trunk is set up in a way that leads nowhere."""
+    sentence = f"The call cannot be placed on this trunk: {error}"
+    return NotEstablished(Outcome(EndedReason.TRUNK_UNAVAILABLE), ("sip", sentence))
 
 
 def refused(code: int, reason: str, cause: int | None = None) -> Outcome:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from media.frames import LINE_RATE, BargeIn, CallMedia, MediaEvent, MediaReport, MediaUnavailable, Pcm
+from media.call_report import MediaReport
+from media.frames import LINE_RATE, BargeIn, CallMedia, MediaEvent, MediaUnavailable, Pcm
 from sipserver.background import to_the_end
 from sipserver.legs import (
     Answered,

@@ -25,7 +25,8 @@ from media.bench.said import Said, synthetic
 from media.bench.spread import USUAL, spread
 from media.bench.voice import VOICE_SECONDS, voice
 from media.call_media import RowCallMedia
-from media.frames import BargeIn, Codec, Ducked, MediaReport, Paused, Pcm, RtpFormat, RtpRemote, SpeechStopped
+from media.call_report import MediaReport
+from media.frames import BargeIn, Codec, Ducked, Paused, Pcm, RtpFormat, RtpRemote, SpeechStopped
 from media.networks import NETWORKS
 from media.plane import PlaneConfig, ProcessMediaPlane
 

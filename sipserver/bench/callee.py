@@ -25,7 +25,8 @@ from control_api.store import agents, organizations, phone_numbers
 from control_api.store.agents import AgentRow
 from control_api.store.engine import Store
 from control_api.store.phone_numbers import PhoneNumberRow
-from media.frames import CallMedia, Direction, MediaEvent, MediaReport, RtpFormat, RtpRemote, SrtpKeys
+from media.call_report import MediaReport
+from media.frames import CallMedia, Direction, MediaEvent, RtpFormat, RtpRemote, SrtpKeys
 from sipserver.calls import Calls
 from sipserver.capacity import Limits
 from sipserver.garbage import settle_in

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from media.frames import MediaReport
+from media.call_report import MediaReport
 from sipserver.protocols.calls import CallStatus, EndedReason, LiveEvent, Problem, Utterance, Variables
 from sipserver.protocols.conversations import ConversationEnd
 from sipserver.protocols.routes import Route

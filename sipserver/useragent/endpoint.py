@@ -23,6 +23,7 @@ from sipserver.transport.own_address import OwnAddress
 from sipserver.transport.resolver import Resolver
 from sipserver.transport.tcp import TcpCallbacks, TcpLimits
 from sipserver.useragent.addresses import Addresses, Facing, Told
+from sipserver.useragent.alarm import Alarm
 from sipserver.useragent.core import UserAgent
 from sipserver.useragent.events import Event, Happened, Invited, Over
 from sipserver.useragent.exchange import Errand, Outcome
@@ -97,8 +98,7 @@ class SipEndpoint:
         self._on_flow: OnFlow | None = None
         self._faces: dict[AgentLeg, EndpointLeg] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._due = 0.0
+        self._alarm = Alarm(clock, self._ring)
         self._moving = False
         self._leaving = False
         self._idle = asyncio.Event()
@@ -249,8 +249,7 @@ class SipEndpoint:
         for leg in tuple(self._core.legs):
             self._act(partial(leg.hang_up, None))
         await self._farewell(self._core)
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.stop()
         await self._close()
         self._leaving = False
 
@@ -305,8 +304,7 @@ class SipEndpoint:
     def _is_in_use(self, peer: Source) -> bool:
         return self._core is not None and self._core.uses(peer)
 
-    def _alarm(self) -> None:
-        self._timer = None
+    def _ring(self) -> None:
         self._agent.handle_timer(self._clock())
         self._move()
 
@@ -340,7 +338,7 @@ class SipEndpoint:
                         self._tell(core, event)
         finally:
             self._moving = False
-        self._arm(core)
+        self._alarm.set(core.next_timer())
         if self._leaving and core.idle:
             self._idle.set()
 
@@ -364,17 +362,6 @@ class SipEndpoint:
                 self._spawn(self._look_after(self._face(leg)))
             case Question():
                 self._spawn(self._look_up(core, event))
-
-    def _arm(self, core: UserAgent) -> None:
-        """One timer. One that rings too early does no harm, so it is only set anew when it would ring too late."""
-        due = core.next_timer()
-        if due is None or (self._timer is not None and self._due <= due):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._due = due
-        delay = max(0.0, due - self._clock())
-        self._timer = asyncio.get_running_loop().call_later(delay, self._alarm)
 
     def _face(self, leg: AgentLeg) -> EndpointLeg:
         face = self._faces.get(leg)

@@ -24,7 +24,7 @@ from control_api.store.deliveries import DeliveryRow
 from control_api.store.jobs import Claim
 from control_api.webhook_signature import sign
 from control_api.webhooks import DELAYS, WebhookSender
-from media.frames import MediaReport
+from media.call_report import MediaReport
 from sipserver.protocols import (
     Analysis,
     CallEnd,

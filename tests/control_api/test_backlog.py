@@ -15,7 +15,7 @@ from control_api.calllog import StoredCallLog
 from control_api.live import LiveEvents
 from control_api.store import calls, jobs, transcripts
 from control_api.store.engine import Store
-from media.frames import MediaReport
+from media.call_report import MediaReport
 from sipserver.protocols import CallEnd, CallStatus, EndedReason, InboundCall, Problem, Utterance
 from tests.control_api.doomed_node import furnish, route
 

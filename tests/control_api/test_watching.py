@@ -7,7 +7,7 @@ from pathlib import Path
 from control_api.handlers.events import _stream
 from control_api.metrics import Metrics
 from control_api.quality_view import quality_fields
-from media.frames import Finding, MediaQuality
+from media.call_report import Finding, MediaQuality
 from sipserver.commands.calls import server_sent
 from sipserver.protocols import CallEnd, CallStatus, EndedReason, LiveEvent, Utterance
 from tests.control_api.installation import START, Installation, add_call, run

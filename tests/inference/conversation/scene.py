@@ -19,6 +19,7 @@ from inference.engines import Engines
 from inference.llm.base import Finished, LlmDelta, LlmRequest, LlmUnavailable, TextDelta, ToolCall, ToolCallDelta
 from inference.stt.base import SttCaps, SttEvent, SttHints, SttUnavailable
 from inference.tts.base import TtsChunk, TtsUnavailable, Voice, WordMark
+from media.call_report import MediaReport
 from media.frames import (
     EAR_SAMPLES,
     LINE_RATE,
@@ -31,7 +32,6 @@ from media.frames import (
     MarkPlayed,
     MediaEvent,
     MediaFailed,
-    MediaReport,
     MediaTimeout,
     Paused,
     Pcm,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from media.frames import MediaReport, RtpRemote
+from media.call_report import MediaReport
+from media.frames import RtpRemote
 from media.rtcp import ExtendedReport, ReceiverReport, ReportBlock, compound, parse_compound
 from media.xr import VoipMetrics
 from sipserver.trace.packet import Packet

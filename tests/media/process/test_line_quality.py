@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from media.frames import Direction, Finding, MediaReport
+from media.call_report import Finding, MediaReport
+from media.frames import Direction
 from media.rtp import RtpPacket
 from tests.media.process.line import PEER, Line, on_a_line
 

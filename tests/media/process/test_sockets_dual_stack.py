@@ -8,7 +8,7 @@ import socket
 import numpy as np
 import pytest
 
-from media.call_media import _numeric
+from media.peer_host import numeric
 from media.sockets import source_key
 from media.sockets.choice import BACKENDS
 from tests.media.process.backends import backend as backend_of
@@ -40,7 +40,7 @@ def test_packets_of_both_families_go_both_ways(
             peer.sendto(b"heard", (host, port))
             received = sockets.receive()
             # What the description says of the peer, and what its packets show, is the same address to us.
-            described = asyncio.run(_numeric(host, "::"))
+            described = asyncio.run(numeric(host, "::"))
             assert [bytes(data[:5]) for data in received.data] == [b"heard"]
             assert list(received.addresses) == [(described, peer.getsockname()[1])]
             assert received.sources.tolist() == [source_key((described, peer.getsockname()[1]))]
@@ -55,7 +55,7 @@ def test_packets_of_both_families_go_both_ways(
 
 def test_what_a_description_says_of_a_peer() -> None:
     async def numeric(*pairs: tuple[str, str]) -> list[str]:
-        return [await _numeric(host, ours) for host, ours in pairs]
+        return [await numeric(host, ours) for host, ours in pairs]
 
     found = asyncio.run(
         numeric(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from media.frames import Finding
+from media.call_report import Finding
 from media.signs import Line, Signs
 
 FINE = Line(ticks=1000, hearing=True, received=900, kept=900, sent=1000, unauthentic=0)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from media.call_report import MediaReport
 from media.frames import (
     BargeIn,
     CallMedia,
@@ -20,7 +21,6 @@ from media.frames import (
     HeardFrame,
     MediaEvent,
     MediaFailed,
-    MediaReport,
     MediaUnavailable,
     Pcm,
     RtpFormat,
