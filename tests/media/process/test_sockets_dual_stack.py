@@ -54,11 +54,11 @@ def test_packets_of_both_families_go_both_ways(
 
 
 def test_what_a_description_says_of_a_peer() -> None:
-    async def numeric(*pairs: tuple[str, str]) -> list[str]:
+    async def all_of(*pairs: tuple[str, str]) -> list[str]:
         return [await numeric(host, ours) for host, ours in pairs]
 
     found = asyncio.run(
-        numeric(
+        all_of(
             ("192.0.2.1", "::"), ("2001:db8::1", "::"), ("0.0.0.0", "::"), ("::", "::"),
             ("192.0.2.1", "2001:db8::5"), ("2001:db8::1", "192.0.2.5"), ("192.0.2.1", "0.0.0.0"), ("nobody.invalid", "::"),
         )
