@@ -32,6 +32,12 @@ class Redirection:
     def take(self, response: Response, address: str | None) -> None:
         """The Contacts of a 3xx, the most wanted first. `address` is where the INVITE went to."""
         self.problem = None
+        if response.status == 305:
+            # Its Contact is a proxy to go through, nobody to call instead (section 21.3.4). Which one that is, the settings say.
+            self.problem = (
+                "The peer wants the call to come through a proxy (305): name it as the trunk's outbound proxy."
+            )
+            return
         if not self._trunk.options.follow_redirects:
             return
         hosts = (self._trunk.host, address or self._trunk.host, *self._trunk.options.failover_hosts)

@@ -10,7 +10,8 @@
 Every message and event has to be in the transcript; `#` begins a comment. Options after a message are words and `key=value`:
 branch, cseq, of (in a response: the CSeq of the request of ours that it answers), tag (the peer's), to (our tag; `none`), sdp,
 mixed (the same in a multipart body), body, contact, rr (a Record-Route), rack (0: our last RSeq, 1: the next) with `of` (the rest
-of the RAck), and any `Header-Name=value`.
+of the RAck), takes (a Replaces that names this leg of ours), and any `Header-Name=value`.
+`! turn_to 0` makes the first leg, then the second and so on, the one that is spoken of.
 NOTIFY: `frag=180` is a status line as its body, `state` its Subscription-State; `> NOTIFY frag=180` looks at ours.
 `>` lines take `key=value` too: uri, cseq, branch (a label: same label, same branch; other label, other branch), and headers.
 """
@@ -20,7 +21,7 @@ from __future__ import annotations
 import shlex
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from sipserver.legs import (
@@ -106,6 +107,7 @@ class Transcript:
     def __post_init__(self) -> None:
         self.now = 0.0
         self.leg: AgentLeg | None = None
+        self.legs: list[AgentLeg] = []
         self.sent: list[Request | Response] = []
         self.targets: list[Target] = []
         self.labels: dict[str, str | None] = {}
@@ -170,11 +172,15 @@ class Transcript:
         if isinstance(event, Question):
             self.agent.resolved(event, self.addresses if event.lookup.kind == "address" else (), self.now)
         elif isinstance(event, Invited):
-            self.leg = event.leg
+            self._begun(event.leg)
         elif isinstance(event, Happened):
             self._happened.append((self.now, _event(event.event)))
         elif isinstance(event, Over):
             self._happened.append((self.now, "over"))
+
+    def _begun(self, leg: AgentLeg) -> None:
+        self.leg = leg
+        self.legs.append(leg)
 
     def last(self, what: str, cseq: str | None = None) -> Request | Response:
         """The last message we sent of this kind: `INVITE`, `200`; with this number, if one is given."""
@@ -238,6 +244,8 @@ class Transcript:
         headers.add("Call-ID", options.pop("call", "call" if initial or self.leg is None else self.leg.call_id))
         headers.add("CSeq", f"{options.pop('cseq', '1')} {options.pop('method', method)}")
         uri = options.pop("uri", "sip:us@192.0.2.1")
+        if "takes" in options:
+            headers.add("Replaces", self._replaced(options.pop("takes")))
         if "rack" in options:
             number = self.rseq() + int(options.pop("rack"))
             headers.add("RAck", f"{number} {options.pop('of', '1 INVITE')}")
@@ -246,6 +254,8 @@ class Transcript:
     def _our_tag(self) -> str | None:
         if isinstance(self.leg, ClientLeg):
             return self.leg.invite.from_.tag
+        if len(self.legs) > 1 and self.leg is not None and self.leg.dialog is not None:
+            return self.leg.dialog.local.tag
         return self.our_tag
 
     def _response(self, status: int, flags: set[str], options: dict[str, str]) -> Response:
@@ -286,13 +296,28 @@ class Transcript:
             headers.add("Content-Type", "application/sdp")
         return OFFER if "sdp" in flags else body
 
+    def _replaced(self, leg: str) -> str:
+        """How the peer of one of our legs names it to somebody who is to take its place. Raises LookupError where there is none."""
+        dialog = self.legs[int(leg)].dialog
+        if dialog is None:
+            raise LookupError(leg)
+        return str(Replaces(dialog.call_id, dialog.local.tag or "", dialog.remote.tag or ""))
+
     # -- ! ------------------------------------------------------------------------------------------------------------
+
+    def _invitation(self, words: list[str]) -> Invitation:
+        options = dict(word.split("=", 1) for word in words)
+        invitation = Invitation(self.trunk, "+12025550123", "+12025550100", OFFER)
+        replaces = Replaces.parse(options["replaces"]) if "replaces" in options else None
+        uri, by = options.get("uri"), options.get("referred_by")
+        return replace(invitation, uri=uri, referred_by=by, replaces=replaces)
 
     def _do(self, words: list[str]) -> None:
         what, leg = words[0], self.leg
         if what == "invite":
-            invitation = Invitation(self.trunk, "+12025550123", "+12025550100", OFFER)
-            self.leg = self.agent.invite(invitation, self.now)
+            self._begun(self.agent.invite(self._invitation(words[1:]), self.now))
+        elif what == "turn_to":
+            self.leg = self.legs[int(words[1])]
         elif what == "options":
             self.agent.options(self.trunk, self.now, self.options.append)
         elif what == "drain":

@@ -17,13 +17,17 @@ from pathlib import Path
 from sipserver.legs import Source
 from sipserver.message import MessageError, Response, StreamFramer, parse
 from sipserver.useragent.core import UserAgent
+from sipserver.useragent.server_leg import ServerLeg
 from tests.sipserver.fuzz.mutations import mutated
-from tests.sipserver.ladders.rfc3665 import SESSIONS
-from tests.sipserver.ladders.rfc5359 import SERVICES
+from tests.sipserver.ladders.rfc3665_failures import FAILURES
+from tests.sipserver.ladders.rfc3665_sessions import SESSIONS
+from tests.sipserver.ladders.rfc5359_holds import HOLDS
+from tests.sipserver.ladders.rfc5359_proxies import CALLED, CALLERS
+from tests.sipserver.ladders.rfc5359_transfers import TRANSFERS
 from tests.sipserver.torture.rest_of_rfc4475 import MESSAGES
 from tests.sipserver.transcripts import Transcript, user_agent
 
-LADDERS = tuple(ladder.script for ladder in (*SESSIONS, *SERVICES))
+LADDERS = tuple(ladder.script for ladder in (*SESSIONS, *FAILURES, *HOLDS, *TRANSFERS, *CALLERS, *CALLED))
 PATIENCE = 32.0
 """64*T1, in seconds."""
 SUBSCRIPTION = 180.0
@@ -75,11 +79,26 @@ class Spoilt(Transcript):
     def _step(self, mark: str, words: list[str]) -> None:
         self._collect()
         if mark == "<":
-            with suppress(StopIteration):  # There is nothing of ours that this would answer.
-                self._come(self._message(words))
-        elif mark == "!" and (self.leg is not None or words[0] == "invite"):
+            data = None
+            with suppress(StopIteration, LookupError):  # There is nothing of ours that this would answer or replace.
+                data = self._message(words)
+            if data is not None:
+                self._come(data)
+        elif mark == "!" and self._can(words):
             self._do(words)
         self._collect()
+
+    def _can(self, words: list[str]) -> bool:
+        """Whether there is a leg for it, of the right kind, after all that was lost."""
+        match words[0]:
+            case "invite":
+                return True
+            case "turn_to":
+                return int(words[1]) < len(self.legs)
+            case "ring" | "answer" | "reject":
+                return isinstance(self.leg, ServerLeg)
+            case _:
+                return self.leg is not None
 
     def _come(self, data: bytes) -> None:
         if self._chance.random() < SPOILT:

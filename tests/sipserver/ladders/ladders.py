@@ -19,7 +19,8 @@ from tests.sipserver.transcripts import Transcript, user_agent
 class Ladder:
     """One example: `us` and `next_to_us` are the RFC's names, `flow` its messages between the two, `script` the transcript.
 
-    `also`: others who speak to us directly, once the proxy is out of the way or when they step into the call.
+    `also`: others who speak to us in the same call, once the proxy is out of the way. `calls`: with whom each further call is, in
+    the order in which they begin.
     """
 
     section: str
@@ -29,6 +30,7 @@ class Ladder:
     flow: str
     script: str
     also: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -40,8 +42,14 @@ class Ladder:
 
     def drawn(self, heard: list[tuple[str, Request | Response]]) -> list[str]:
         """What was sent (`>`) and received (`<`), in the words of the flow."""
-        ways = {">": f"{self.us} -> {self.next_to_us}", "<": f"{self.next_to_us} -> {self.us}"}
-        lines = [f"{_title(message)} {ways[direction]}" for direction, message in heard]
+        calls = list(dict.fromkeys(message.call_id for _, message in heard))
+        assert len(calls) == 1 + len(self.calls)
+        peers = dict(zip(calls, (self.next_to_us, *self.calls), strict=True))
+        lines = []
+        for direction, message in heard:
+            peer = peers[message.call_id]
+            way = f"{self.us} -> {peer}" if direction == ">" else f"{peer} -> {self.us}"
+            lines.append(f"{_title(message)} {way}")
         return [line for line in lines if line in self.lines or not line.startswith("100 ")]
 
 

@@ -271,6 +271,18 @@ def test_who_redirects_in_a_circle_gets_no_circle() -> None:
     )
 
 
+@pytest.mark.parametrize("follows", [True, False])
+def test_who_is_to_be_called_through_a_proxy_is_not_called_there(follows: bool) -> None:
+    """RFC 3261 section 21.3.4, and how RFC 5359 section 2.13 begins: the Contact of a 305 is a way, no target. That is said."""
+    options = TrunkOptions(follow_redirects=follows)
+    script = over(follow_redirects=follows)
+    script.run(CALLING + "0.1 < 305 tag=x contact=sip:192.0.2.9\n" + REFUSED.format(305))
+    redirection = Redirection(replace(TRUNK, options=options), SipUri.parse("sip:first@192.0.2.9"))
+    redirection.take(script._response(305, set(), {"contact": "sip:192.0.2.9"}), None)
+    assert redirection.next() is None
+    assert "outbound proxy" in (redirection.problem or "")
+
+
 def test_there_are_five_targets_at_most() -> None:
     redirection = Redirection(
         replace(TRUNK, options=TrunkOptions(follow_redirects=True)), SipUri.parse("sip:first@192.0.2.9")
