@@ -250,6 +250,9 @@ class Guard(Protocol):
     def admit(self, request: Request, source: Source) -> int | Refusal | None:
         """None: it may. Else the status to answer statelessly, with headers where a Refusal has them; 0 to drop without an answer."""
 
+    def trusts(self, source: Source) -> bool:
+        """Whether all requests from there may come in, so that none need be read for it."""
+
 
 class Endpoint(Protocol):
     """A SIP user agent: five methods."""

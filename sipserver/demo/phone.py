@@ -23,6 +23,9 @@ class CallRefused(Exception):
 class _Everybody:
     """A telephone answers whoever rings."""
 
+    def trusts(self, source: Source) -> bool:
+        return False
+
     def admit(self, request: Request, source: Source) -> int | None:
         return None
 

@@ -127,6 +127,10 @@ class SourceGuard:
         self._strike(address_of(source.host), "refused")
         return 0 if request.method == "ACK" else 403
 
+    def trusts(self, source: Source) -> bool:
+        """Whether this is the address of a trunk."""
+        return bool(self._directory.trunks_of(source.host))
+
     def bans(self) -> Sequence[Ban]:
         """The addresses that are banned now."""
         self._expire()

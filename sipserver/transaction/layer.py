@@ -72,6 +72,10 @@ class TransactionLayer:
         """The transaction that a request, or an ACK, belongs to."""
         return self._servers.get(server_key(request, "INVITE" if request.method == "ACK" else request.method))
 
+    def serves_invite(self, branch: str, host: str, port: int | None) -> bool:
+        """Whether an INVITE with this branch and sent-by in its top Via is being served."""
+        return (branch, host.lower(), port, "INVITE") in self._servers
+
     def cancelled_by(self, cancel: Request) -> ServerTransaction | None:
         """The INVITE that a CANCEL means (RFC 3261 section 9.2)."""
         return self._servers.get(server_key(cancel, "INVITE"))

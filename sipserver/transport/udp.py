@@ -10,20 +10,23 @@ import asyncio
 import errno
 import socket
 import struct
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from sipserver.legs import Source
 from sipserver.locate import Target
 from sipserver.transport.family import as_peer, for_socket
+from sipserver.transport.lateness import Lateness
 
 _AT_ONCE = 256
 """Datagrams taken in one go, before others of the loop get their turn."""
 _BUFFER = 4 * 1024 * 1024
 _RCVBUFFORCE = 33
 """Linux's asm-generic/socket.h: as SO_RCVBUF, beyond net.core.rmem_max, for who may (CAP_NET_ADMIN)."""
-_LATE_SECONDS = 0.2
-"""After so long with datagrams always left over the newest ones wait about as long; callers repeat theirs after 0.5 s (T1)."""
+_TIMESTAMPNS = 35
+"""SO_TIMESTAMPNS of Linux's asm-generic/socket.h."""
+_STAMP = struct.Struct("=qq")
 _MAX_DATAGRAM = 65535
 # Linux's linux/in.h and linux/in6.h; the socket module does not name them in every version.
 _RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
@@ -47,10 +50,11 @@ class UdpTransport:
         self._family = sock.family  # Asked of the socket it is looked up among the enumeration's members each time.
         self._on_datagram = on_datagram
         self._on_unreachable = on_unreachable
-        self._behind_since: float | None = None
+        self._lateness = Lateness()
         sock.setblocking(False)
         _widen(sock)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, _TIMESTAMPNS, 1)
         sock.setsockopt(*_RECVERR[sock.family], 1)
         if sock.family == socket.AF_INET6 and not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
             sock.setsockopt(*_RECVERR[socket.AF_INET], 1)
@@ -58,8 +62,11 @@ class UdpTransport:
 
     @property
     def is_late(self) -> bool:
-        """Whether for a while more has come than could be taken: what waits is old, and its repetitions come on top of it."""
-        return self._behind_since is not None and self._loop.time() - self._behind_since > _LATE_SECONDS
+        """Whether for a while more has come than could be taken: what waits is old, and its repetitions come on top of it.
+
+        A wall clock that is set forward makes late what waits at that moment, and nothing after it.
+        """
+        return self._lateness.is_late
 
     def send(self, data: bytes, target: Target) -> None:
         """Send one datagram. A full buffer is a lost datagram, as it is anywhere on the way. Raises OSError."""
@@ -81,20 +88,19 @@ class UdpTransport:
     def _readable(self) -> None:
         for taken in range(_AT_ONCE):
             try:
-                data, address = self._sock.recvfrom(_MAX_DATAGRAM)
+                data, notes, _, address = self._sock.recvmsg(_MAX_DATAGRAM, 64)
             except BlockingIOError:
-                self._behind_since = None
+                self._lateness.drained()
                 if not taken:
                     self._read_errors()
                 return
             except OSError:
                 self._read_errors()
                 continue
+            self._lateness.took(_waited(notes), self._loop.time())
             self._on_datagram(data, _source(address[0], address[1]))
             if self._sock.fileno() < 0:
                 return
-        if self._behind_since is None:
-            self._behind_since = self._loop.time()
 
     def _read_errors(self) -> None:
         """Empty the error queue; what is left in it would wake the loop for ever."""
@@ -111,6 +117,14 @@ class UdpTransport:
 def _source(host: str, port: int) -> Source:
     """The same few peers send most datagrams."""
     return Source("udp", as_peer(host), port)
+
+
+def _waited(notes: Sequence[tuple[int, int, bytes]]) -> float:
+    """For how many seconds a datagram was in the kernel, by the time of its arrival; 0 where the kernel tells none."""
+    if not notes:
+        return 0.0
+    seconds, nanoseconds = _STAMP.unpack_from(notes[0][2])
+    return time.time() - float(seconds) - float(nanoseconds) / 1e9
 
 
 def _widen(sock: socket.socket) -> None:

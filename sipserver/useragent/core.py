@@ -33,6 +33,7 @@ from sipserver.useragent.placing import options_of, placing_of
 from sipserver.useragent.refers import unasked
 from sipserver.useragent.reply_way import reply_target
 from sipserver.useragent.server_leg import ServerLeg
+from sipserver.useragent.shedding import Shedding
 from sipserver.useragent.wallet import Wallet
 
 
@@ -57,9 +58,11 @@ class UserAgent:
         self.draining = False
         self.counters: Counter[str] = Counter()
         self.legs: set[AgentLeg] = set()
+        self._guard = guard
         self._is_full = is_full
         self._tap = tap
         self._limits = limits or Limits()
+        self._shedding = Shedding(identity, self._limits.retry_after, self.transactions.serves_invite)
         self._door = Door(identity, guard, self.counters, self._limits.retry_after, self._transmit)
         self._takes_refer = takes_refer
         self._trunk_of = trunk_of
@@ -87,6 +90,19 @@ class UserAgent:
             self._receive_response(message)
         else:
             self._receive_request(message, source)
+
+    def shed(self, data: bytes, source: Source) -> tuple[bytes, Target] | None:
+        """Under overload: the refusal of a call by the bytes of its INVITE, and where it goes; None for what is to be `receive`d."""
+        if source.transport != "udp" or not self._guard.trusts(source):
+            return None
+        answer = self._shedding.answer(data, source.host, source.port)
+        if answer is not None:
+            self.counters["overload"] += 1
+        return answer
+
+    def is_over_and_done(self, data: bytes) -> bool:
+        """Whether this only acknowledges what was `shed`."""
+        return self._shedding.is_acknowledgement(data)
 
     def malformed(self, error: MessageError, source: Source, now: float) -> None:
         """What came is no message: answered where it can be, else counted and dropped."""

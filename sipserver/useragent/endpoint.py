@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import ssl
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
 
@@ -33,6 +34,7 @@ from sipserver.useragent.identity import Identity, Limits
 from sipserver.useragent.leg import AgentLeg
 from sipserver.useragent.placing import facing_of, trunk_hop
 from sipserver.useragent.sockets import Sockets, TlsFace, family_of
+from sipserver.useragent.tasks import Tasks
 from sipserver.useragent.wire import Wire
 
 log = structlog.get_logger(__name__)
@@ -41,6 +43,8 @@ OnInvite = Callable[[Leg], Awaitable[None]]
 OnFlow = Callable[[Literal["pong", "closed"], Source], None]
 """Told of the connections: the peer answered a ping, or the connection is gone."""
 
+_QUIET_SECONDS = 30.0
+"""An overload is told of again when for so long there was none."""
 _FAREWELL_SECONDS = 2.0
 """How long `stop` waits for the answers to its BYEs, and then for those who look after the legs."""
 
@@ -97,9 +101,10 @@ class SipEndpoint:
         self._on_invite: OnInvite | None = None
         self._on_flow: OnFlow | None = None
         self._faces: dict[AgentLeg, EndpointLeg] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._alarm = Alarm(clock, self._ring)
         self._moving = False
+        self._shed_at = -math.inf
         self._leaving = False
         self._idle = asyncio.Event()
 
@@ -266,19 +271,28 @@ class SipEndpoint:
                     await self._idle.wait()
         except TimeoutError:
             log.warning("sip_stopped_with_unanswered_requests")
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_FAREWELL_SECONDS)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end(_FAREWELL_SECONDS)
 
     # -- what comes from the network ----------------------------------------------------------------------------------
 
     def _received(self, data: bytes, source: Source) -> None:
+        if self._agent.is_over_and_done(data) or (self._sockets.is_late and self._shed(data, source)):
+            return
         if self._wire is not None and not self._wire.received(data, source):
             return
         self._agent.receive(data, source, self._clock())
         self._move()
+
+    def _shed(self, data: bytes, source: Source) -> bool:
+        """Refuse a call that comes while we are behind. It is counted, not traced or logged: there are many of them."""
+        answer = self._agent.shed(data, source)
+        if answer is None:
+            return False
+        if self._clock() - self._shed_at > _QUIET_SECONDS:
+            log.warning("sip_overload", meaning="more comes than can be handled in time: new calls get 503")
+        self._shed_at = self._clock()
+        self._sockets.send_datagram(*answer)
+        return True
 
     def _malformed(self, error: MessageError, source: Source) -> None:
         self._agent.malformed(error, source, self._clock())
@@ -359,22 +373,15 @@ class SipEndpoint:
                 self._face(leg).end()
                 del self._faces[leg]
             case Invited(leg):
-                self._spawn(self._look_after(self._face(leg)))
+                self._tasks.spawn(self._look_after(self._face(leg)))
             case Question():
-                self._spawn(self._look_up(core, event))
+                self._tasks.spawn(self._look_up(core, event))
 
     def _face(self, leg: AgentLeg) -> EndpointLeg:
         face = self._faces.get(leg)
         if face is None:
             face = self._faces[leg] = EndpointLeg(leg, self._act)
         return face
-
-    # -- tasks --------------------------------------------------------------------------------------------------------
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _look_after(self, leg: EndpointLeg) -> None:
         """The edge of an inbound leg: whatever goes wrong beyond it ends that leg, and is told once."""

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -101,6 +102,12 @@ class Sockets:
             self._udp.send(outgoing.data, outgoing.target)
         elif outgoing.target.transport in self._streams:
             self._streams[outgoing.target.transport].send(outgoing)
+
+    def send_datagram(self, data: bytes, target: Target) -> None:
+        """Send this over UDP, to somebody who asks again if it is lost."""
+        with suppress(OSError):
+            if self._udp is not None:
+                self._udp.send(data, target)
 
     def ping(self, target: Target) -> bool:
         """Keep a flow open (RFC 5626 section 4.4): CRLFCRLF. False when the connection is not there any more."""

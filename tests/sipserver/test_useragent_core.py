@@ -22,6 +22,9 @@ class Closed:
         self.status = status
         self.asked: list[str] = []
 
+    def trusts(self, source: Source) -> bool:
+        return False
+
     def admit(self, request: Request, source: Source) -> int | None:
         self.asked.append(request.method)
         return self.status

@@ -69,6 +69,9 @@ TRUNK = Trunk("t", "o", "ip_allowlist", "192.0.2.9", 5070, username="u", passwor
 class Everybody:
     """A guard that lets everybody in."""
 
+    def trusts(self, source: Source) -> bool:
+        return False
+
     def admit(self, request: Request, source: Source) -> int | None:
         return None
 

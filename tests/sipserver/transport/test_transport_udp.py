@@ -53,35 +53,3 @@ def test_a_closed_port_is_told_and_does_not_disturb_the_others() -> None:
         peer.close()
 
     asyncio.run(main())
-
-
-def test_who_never_gets_to_the_end_of_what_came_is_late() -> None:
-    """A loop whose every turn takes a second, and more datagrams than a turn takes."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        late: list[bool] = []
-        sock, peer = bound(), bound()
-        transport = UdpTransport(loop, sock, lambda data, source: late.append(transport.is_late), lambda target: None)
-        transport._loop = SlowClock()  # type: ignore[assignment]
-        for number in range(600):
-            peer.sendto(b"%d" % number, sock.getsockname())
-        await until(lambda: len(late) == 600)
-        assert late == [False] * 256 + [True] * 344
-        await until(lambda: not transport.is_late)
-        transport._loop = loop
-        transport.close()
-        peer.close()
-
-    asyncio.run(main())
-
-
-class SlowClock:
-    """A second goes by whenever it is asked."""
-
-    def __init__(self) -> None:
-        self.at = 0.0
-
-    def time(self) -> float:
-        self.at += 1
-        return self.at
