@@ -14,7 +14,6 @@ from media.packets import PIECE, Packets, parts
 
 _SCALE = 2
 """Samples at 16 kHz for each of a slot's octets."""
-_SLOT = EAR_SAMPLES // _SCALE
 _LOOK_AHEAD = 3
 """Slots after a lost one in which the packet may begin that tells of it: packets last 60 ms at most, but for rare ones."""
 

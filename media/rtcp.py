@@ -11,7 +11,6 @@ from media.xr import VOIP_METRICS, VoipMetrics
 VERSION = 2
 SR, RR, SDES, BYE, XR = 200, 201, 202, 203, 207
 CNAME = 1
-MOST_BLOCKS = 31
 
 _HEADER = struct.Struct("!BBH")
 _BLOCK = struct.Struct("!IIIIII")

@@ -32,7 +32,6 @@ from media.resample import response
 FRAME = 512
 CONTEXT = 64
 WINDOW = 256
-HOP = 128
 WINDOWS = 4
 BINS = WINDOW // 2 + 1
 NARROW_BINS = WINDOW // 4 + 1

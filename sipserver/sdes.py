@@ -35,8 +35,6 @@ _LINE = re.compile(r"\s*([0-9]{1,9})\s+(\S+)\s+(\S+)((?:\s+\S+)*)\s*")
 _LIFETIME = re.compile(r"(2\^)?[0-9]{1,20}")
 _HARMLESS = re.compile(r"WSH=[0-9]+|KDR=0|-\S+", re.IGNORECASE)
 """Session parameters that change nothing for us: a window, no key derivation, and what may be left aside (section 6.3)."""
-_INLINE = re.compile(rb"(inline:)([^\s|;]+)", re.IGNORECASE)
-_OTHER_KEYS = re.compile(rb"^(k=|a=key-mgmt:)([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +90,6 @@ def cryptos(media: Media) -> list[Crypto]:
             except SdpError:
                 continue
     return found
-
-
-def masked_sdp(body: bytes) -> bytes:
-    """A description, or a message with one in it, as it may be shown: without keys, and of the same length."""
-    return _OTHER_KEYS.sub(_masked, _INLINE.sub(_masked, body))
-
-
-def _masked(match: re.Match[bytes]) -> bytes:
-    return match[1] + b"*" * len(match[2])
 
 
 class Sdes:

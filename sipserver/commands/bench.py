@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from sipserver.commands.common import AsJson, fail
+from sipserver.commands.common import AsJson, fail, reason_of
 
 app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 _FILE_COLUMNS = 200
+Sockets = Literal["auto", "native", "plain"]
+Noise = Literal["off", "recogniser", "all"]
 Plot = Annotated[Path | None, typer.Option("--plot", help="A folder for plots (PNG); needs the extra demo.")]
 
 
@@ -21,9 +23,9 @@ def media(
     calls: Annotated[int, typer.Option("--calls", min=1, max=2000, help="Calls at once.")] = 100,
     seconds: Annotated[float, typer.Option("--seconds", min=1, max=600, help="How long to measure.")] = 10,
     warm_up: Annotated[float, typer.Option("--warm-up", min=0.5, max=60, help="Seconds before that.")] = 6,
-    sockets: Annotated[str, typer.Option("--sockets", help="auto, native or plain.")] = "auto",
+    sockets: Annotated[Sockets, typer.Option("--sockets", help="What moves the packets.")] = "auto",
     realtime: Annotated[bool, typer.Option(help="Ask for SCHED_FIFO, as the server does.")] = True,
-    noise: Annotated[str, typer.Option("--noise", help="Noise suppression: off, recogniser or all.")] = "off",
+    noise: Annotated[Noise, typer.Option("--noise", help="Noise suppression: who hears less noise.")] = "off",
     background: Annotated[bool, typer.Option("--background", help="A background sound under every call.")] = False,
     compare: Annotated[bool, typer.Option("--compare", help="The obvious alternative in the same run.")] = False,
     plot: Plot = None,
@@ -35,8 +37,6 @@ def media(
     from media.frames import MediaUnavailable
     from media.quiet import NoiseSuppression
 
-    if noise not in list(NoiseSuppression):
-        raise fail("--noise is off, recogniser or all.")
     _can_plot(plot)
     try:
         figures = bench_media(
@@ -194,15 +194,18 @@ def bargein(
 
 
 def _can_plot(folder: Path | None) -> None:
-    """Say at once, not after the measuring, that there will be no pictures."""
+    """Say at once, not after the measuring, that there will be no pictures; make their folder."""
     from sipserver.bench.plots import NoPlots, need_plots
 
     if folder is None:
         return
     try:
         need_plots()
+        folder.mkdir(parents=True, exist_ok=True)
     except NoPlots as error:
         raise fail(str(error)) from None
+    except OSError as error:
+        raise fail(f"plots cannot be written: {reason_of(error)}") from None
 
 
 def _plot(figures: Mapping[str, Any], folder: Path | None, bench: str) -> None:
@@ -214,7 +217,7 @@ def _plot(figures: Mapping[str, Any], folder: Path | None, bench: str) -> None:
         for path in plot(figures, folder, bench):
             typer.echo(f"{path}", err=True)
     except OSError as error:
-        raise fail(str(error)) from None
+        raise fail(f"plots cannot be written: {reason_of(error)}") from None
 
 
 def _print(figures: Mapping[str, Any], as_json: bool) -> None:

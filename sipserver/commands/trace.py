@@ -27,7 +27,7 @@ Rtp = Annotated[
 
 def trace(
     key: Key,
-    call_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="The call (antiphon calls list).")] = None,
+    call_id: Annotated[str | None, typer.Argument(metavar="ID", help="The call (antiphon calls list).")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Every message of the server, until Ctrl-C.")] = False,
     pcap: File = None,
     rtp: Rtp = None,

@@ -32,11 +32,6 @@ class Bans:
     def __len__(self) -> int:
         return len(self._bans)
 
-    @property
-    def tracked(self) -> int:
-        """Addresses that have strikes."""
-        return len(self._strikes)
-
     def holds(self, address: str, now: float) -> bool:
         """Whether the address is banned."""
         ban = self._bans.get(address)

@@ -16,6 +16,8 @@ from typer.testing import CliRunner, Result
 
 from control_api import keytext
 from control_api.admin import list_keys
+from media.quiet import NoiseSuppression
+from media.sockets.choice import AUTO, BACKENDS
 from sipserver import __version__
 from sipserver.cli import app
 from sipserver.packaged import data_path
@@ -111,6 +113,17 @@ def test_an_unknown_key_and_an_empty_name_are_refused(tmp_path: Path) -> None:
     assert "no key with the id nobody" in sentence(run("keys", "revoke", "nobody", *where))
     assert "--name" in sentence(run("keys", "create", *where, "--name", " "))
     assert list_keys(tmp_path / "data") == []
+
+
+def test_benches_refuse_before_they_measure(tmp_path: Path) -> None:
+    for option, known in (("--sockets", (AUTO, *BACKENDS)), ("--noise", NoiseSuppression)):
+        result = run("bench", "media", option, "loud")
+        assert result.exit_code == 2
+        assert "'loud' is not one of " + ", ".join(f"'{name}'" for name in known) in result.stderr
+    (tmp_path / "file").write_text("not a folder")
+    for bench in ("media", "calls", "network"):
+        says = sentence(run("bench", bench, "--plot", str(tmp_path / "file" / "plots")))
+        assert says.startswith("plots cannot be written: Not a directory")
 
 
 def test_an_unknown_scope_is_refused(tmp_path: Path) -> None:

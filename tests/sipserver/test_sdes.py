@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.frames import CryptoSuite
-from sipserver.sdes import Crypto, Sdes, cryptos, masked_sdp
+from sipserver.sdes import Crypto, Sdes, cryptos
 from sipserver.sdp import Media, SdpError
 
 KEY = bytes(range(30))
@@ -101,17 +101,5 @@ def test_our_keys_stay_until_media_are_plain() -> None:
     assert sdes.key(CM_80) == made[3]
 
 
-def test_keys_are_masked_wherever_a_description_is_shown() -> None:
-    body = (
-        f"v=0\r\nk=base64:c2VjcmV0\r\nm=audio 5 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 {INLINE}|2^20|1:4;{INLINE}\r\n"
-        f"a=CRYPTO:2 X INLINE:{INLINE[7:]} KDR=1\r\na=key-mgmt:mikey AQAFgM0XflABAAAA\r\na=ptime:20\r\n"
-    ).encode()
-    shown = masked_sdp(body)
-    assert len(shown) == len(body)
-    assert INLINE[7:].encode() not in shown
-    assert b"c2VjcmV0" not in shown
-    assert b"AQAF" not in shown
-    assert b"inline:****************************************|2^20|1:4;inline:" in shown
-    assert shown.endswith(b"a=ptime:20\r\n")
-    assert masked_sdp(shown) == shown
-    assert repr(Crypto(1, CM_80, KEY)).count("key") == 0
+def test_a_key_is_not_in_what_is_shown_of_its_line() -> None:
+    assert "key" not in repr(Crypto(1, CM_80, KEY))

@@ -56,6 +56,16 @@ def test_media_keys_are_stars_and_their_suites_stay() -> None:
     assert masked.endswith(b"\r\na=sendrecv\r\n")
 
 
+def test_every_key_of_a_line_is_stars_however_it_is_written() -> None:
+    keys = b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:5ec4e7|2^20|1:4;inline:5ec4e7\r\na=CRYPTO:2 X INLINE:5ec4e7 KDR=1\r\n"
+    body = b"v=0\r\nk=base64:5ec4e7\r\n" + keys + b"a=key-mgmt:mikey 5ec4e7\r\na=ptime:20\r\n"
+    masked = without_credentials(message(body=body))
+    assert b"5ec4e7" not in masked
+    assert len(masked) == len(message(body=body))
+    assert without_credentials(masked) == masked
+    assert masked.endswith(b"\r\na=ptime:20\r\n")
+
+
 @pytest.mark.parametrize("kind", [b"application/dtmf-relay", b"application/dtmf", b"application/kpml-response+xml"])
 @pytest.mark.parametrize("header", [b"Content-Type", b"c"])
 def test_typed_digits_are_stars(header: bytes, kind: bytes) -> None:
