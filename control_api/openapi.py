@@ -97,7 +97,8 @@ def _success(operation: Operation, refs: Refs) -> Schema:
             answer["content"] = {operation.media: {"schema": {"type": "string"}}}
         return answer
     schema = refs[operation.returns, "serialization"]
-    return {**answer, "content": _json(schema if operation.bare else _envelope(schema, operation.many))}
+    content = _json(schema if operation.bare else _envelope(schema, operation.many))
+    return {**answer, "content": content | {form: {"schema": {"type": "string"}} for form in operation.forms}}
 
 
 def _envelope(schema: Schema, many: bool) -> Schema:

@@ -49,6 +49,8 @@ class Operation:
     errors: tuple[int, ...] = ()
     signed: bool = False
     media: str = "application/json"
+    forms: tuple[str, ...] = ()
+    """Of what other types its answer is when that is asked for."""
 
     @property
     def name(self) -> str:

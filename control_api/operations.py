@@ -28,7 +28,7 @@ from control_api.models.health import Health
 from control_api.models.key import Key, KeyCreate, NewKey
 from control_api.models.live_orders import CallKeys, CallSpeech, CallTrace
 from control_api.models.phone_number import NumberCreate, NumberUpdate, PhoneNumber
-from control_api.models.trace import Trace, TraceQuery
+from control_api.models.trace import RefusedCalls, Trace, TraceQuery
 from control_api.models.transfer import CallTransfer, Success, TransferTargets
 from control_api.models.trunk import Trunk, TrunkCreate, TrunkUpdate
 from control_api.models.trunk_check import TrunkTest, TrunkTrial
@@ -73,9 +73,12 @@ OPERATIONS: tuple[Op, ...] = (
     Op("POST", "/v1/calls/{call_id}/recording/resume", recordings.resume_call_recording, "Put a call on the record again", "calls",
        returns=Call, errors=(409,)),
     Op("GET", "/v1/calls/{call_id}/events", events.get_call_events, "Watch a call", media="text/event-stream"),
-    Op("GET", "/v1/calls/{call_id}/trace", traces.get_call_trace, "Read a call's SIP messages", query=TraceQuery, returns=Trace),
+    Op("GET", "/v1/calls/{call_id}/trace", traces.get_call_trace, "Read a call's SIP messages", query=TraceQuery, returns=Trace,
+       forms=traces.FORMS),
     Op("POST", "/v1/calls/{call_id}/trace", live_orders.trace, "Keep a call's RTP headers for its trace", "calls", CallTrace,
        returns=Call, errors=(409,)),
+    Op("GET", "/v1/trace/refused", traces.get_refused, "Read the SIP messages of calls that were refused", "admin", query=TraceQuery,
+       returns=RefusedCalls, forms=traces.FORMS),
     Op("GET", "/v1/trace", traces.follow_trace, "Watch all SIP messages", "admin", media="text/event-stream"),
     Op("POST", "/v1/calls/{call_id}/end", calls.end_call, "End a call", "calls", returns=Call, errors=(409,)),
     Op("POST", "/v1/calls/{call_id}/dtmf", live_orders.press_keys, "Press keys on a call", "calls", CallKeys, returns=Call, errors=(409,)),

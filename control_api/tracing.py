@@ -18,5 +18,14 @@ class CallTraces(Protocol):
     async def pcap(self, call_id: str) -> bytes:
         """The messages as a capture file."""
 
+    async def refused(self) -> list[dict[str, Any]]:
+        """The latest INVITEs that became no call, as `models.trace.RefusedCall` has them, the newest first."""
+
+    async def refused_text(self) -> str:
+        """The same as readable ladders."""
+
+    async def refused_pcap(self) -> bytes:
+        """The same as a capture file."""
+
     def follow(self) -> AsyncIterator[dict[str, Any]]:
         """Every SIP message of the node from now on."""

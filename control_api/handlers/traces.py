@@ -10,10 +10,11 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from control_api.context import Context
 from control_api.handlers.calls import find_call
 from control_api.handlers.events import beating
-from control_api.models.trace import Trace, TraceQuery
+from control_api.models.trace import RefusedCalls, Trace, TraceQuery
 from control_api.tracing import CallTraces
 
 PCAP = "application/vnd.tcpdump.pcap"
+FORMS = ("text/plain", PCAP)
 
 
 async def get_call_trace(context: Context, query: TraceQuery, call_id: str) -> Trace | Response:
@@ -28,6 +29,17 @@ async def get_call_trace(context: Context, query: TraceQuery, call_id: str) -> T
         return Response(content, media_type=PCAP, headers=named)
     messages, dropped = await traces.messages(call.id) if traces else ([], 0)
     return Trace.model_validate({"call_id": call.id, "messages": messages, "dropped": dropped, "quality": call.quality})
+
+
+async def get_refused(context: Context, query: TraceQuery) -> RefusedCalls | Response:
+    """Whoever rang in vain, and trial calls: nobody has a row for them."""
+    traces = context.services.traces
+    if query.format == "text":
+        return PlainTextResponse(await traces.refused_text() if traces else "")
+    if query.format == "pcap":
+        named = {"Content-Disposition": 'attachment; filename="refused.pcap"'}
+        return Response(await traces.refused_pcap() if traces else b"", media_type=PCAP, headers=named)
+    return RefusedCalls.model_validate({"calls": await traces.refused() if traces else []})
 
 
 async def follow_trace(context: Context) -> Response:

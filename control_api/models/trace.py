@@ -34,3 +34,17 @@ class Trace(Resource):
     messages: list[TraceMessage]
     dropped: int
     quality: Quality | None
+
+
+class RefusedCall(Resource):
+    """What was said about an INVITE that became no call."""
+
+    sip_call_id: str
+    messages: list[TraceMessage]
+    dropped: int
+
+
+class RefusedCalls(Resource):
+    """The newest first."""
+
+    calls: list[RefusedCall]

@@ -29,25 +29,30 @@ def trace(
     key: Key,
     call_id: Annotated[str | None, typer.Argument(metavar="ID", help="The call (antiphon calls list).")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Every message of the server, until Ctrl-C.")] = False,
+    refused: Annotated[
+        bool, typer.Option("--refused", help="The latest calls that came to nothing at our door.")
+    ] = False,
     pcap: File = None,
     rtp: Rtp = None,
     api: Api = DEFAULT_API,
 ) -> None:
     """Show the SIP messages of a call, live or finished, or follow all of them. Credentials are stars.
 
+    With --refused those of INVITEs that became no call: refused ones, and trial calls.
+
     With --rtp the headers of a live call's RTP packets are kept from then on, and come with --pcap.
     """
-    if (call_id is None) is not follow:
-        raise fail("give either the id of a call, or --follow")
+    if (call_id is not None) + follow + refused != 1:
+        raise fail("give either the id of a call, or --follow, or --refused")
     if call_id is not None and rtp is not None:
         _look_at_rtp(api, key, call_id, on=rtp)
         return
     if rtp is not None:
         raise fail("--rtp is for one call")
-    if call_id is None:
+    if follow:
         _follow(api, key, pcap)
         return
-    path = f"/v1/calls/{quote(call_id, safe='')}/trace"
+    path = "/v1/trace/refused" if call_id is None else f"/v1/calls/{quote(call_id, safe='')}/trace"
     with connect(api, key) as client:
         content = client.raw(path, format="text" if pcap is None else "pcap")
     if pcap is None:

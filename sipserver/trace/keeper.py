@@ -88,6 +88,13 @@ class Keeper:
         ring = self._calls.get(call_id)
         return None if ring is None else CallTrace(tuple(ring.packets), ring.dropped)
 
+    def unclaimed(self) -> list[tuple[str, CallTrace]]:
+        """The latest Call-IDs that became no call of ours, or not yet, and what was said on each; the newest first."""
+        return [
+            (sip_call_id, CallTrace(tuple(ring.packets), ring.dropped))
+            for sip_call_id, ring in reversed(self._early.items())
+        ]
+
     def forget(self, call_id: str) -> None:
         """Keep nothing more of this call."""
         ring = self._calls.pop(call_id, None)

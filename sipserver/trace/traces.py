@@ -97,6 +97,26 @@ class Traces:
         trace, rtp = await self._of(call_id), await self._rtp_of(call_id)
         return await asyncio.to_thread(pcap, trace.packets, rtp.headers() if rtp else ())
 
+    async def refused(self) -> list[dict[str, Any]]:
+        """The latest INVITEs that became no call, each with its messages as JSON, the newest first: refused ones, and trial calls."""
+        return [
+            {"sipCallId": sip_call_id, "messages": [shown(one) for one in trace.packets], "dropped": trace.dropped}
+            for sip_call_id, trace in self._refused()
+        ]
+
+    async def refused_text(self) -> str:
+        """The same as readable ladders, one below the other."""
+        return "\n".join(
+            f"{shown(trace.packets[0])['at']}  {sip_call_id}\n{ladder(trace)}" for sip_call_id, trace in self._refused()
+        )
+
+    async def refused_pcap(self) -> bytes:
+        """The same as a capture file."""
+        return pcap([packet for _, trace in self._refused() for packet in trace.packets])
+
+    def _refused(self) -> list[tuple[str, CallTrace]]:
+        return [found for found in self._keeper.unclaimed() if any(map(_is_invite, found[1].packets))]
+
     async def follow(self) -> AsyncIterator[dict[str, Any]]:
         """Every message of the server from now on, as JSON."""
         async with aclosing(self.followers.follow()) as packets:
@@ -127,3 +147,7 @@ class Traces:
         self._ended.pop(call_id, None)
         self._keeper.forget(call_id)
         self.rtp.forget(call_id)
+
+
+def _is_invite(packet: Packet) -> bool:
+    return packet.data.lstrip(b"\r\n").startswith(b"INVITE ")

@@ -34,6 +34,15 @@ class Kept:
     async def pcap(self, call_id: str) -> bytes:
         return b"\xd4\xc3\xb2\xa1"
 
+    async def refused(self) -> list[dict[str, Any]]:
+        return [{"sipCallId": "c1", "messages": [dict(MESSAGE)], "dropped": 0}]
+
+    async def refused_text(self) -> str:
+        return "c1\n"
+
+    async def refused_pcap(self) -> bytes:
+        return b"\xd4\xc3\xb2\xa1"
+
     async def follow(self) -> AsyncIterator[dict[str, Any]]:
         yield dict(MESSAGE)
 
@@ -51,6 +60,19 @@ def test_a_trace_in_three_forms(tmp_path: Path) -> None:
             assert (pcap.content, pcap.headers["content-type"]) == (b"\xd4\xc3\xb2\xa1", "application/vnd.tcpdump.pcap")
             assert (await reader.get(path, params={"format": "xml"})).status_code == 400
             assert (await other.get(path)).status_code == 404
+
+    run(tmp_path, body, traces=Kept())
+
+
+def test_refused_calls_in_three_forms_for_an_admin(tmp_path: Path) -> None:
+    async def body(made: Installation) -> None:
+        async with made.client() as admin, made.client("calls") as caller:
+            path = "/v1/trace/refused"
+            assert (await caller.get(path)).status_code == 403
+            calls = (await admin.get(path)).json()["data"]["calls"]
+            assert calls == [{"sipCallId": "c1", "messages": [MESSAGE], "dropped": 0}]
+            assert (await admin.get(path, params={"format": "text"})).text == "c1\n"
+            assert (await admin.get(path, params={"format": "pcap"})).content == b"\xd4\xc3\xb2\xa1"
 
     run(tmp_path, body, traces=Kept())
 

@@ -37,6 +37,33 @@ def test_a_call_has_the_messages_from_before_it_was_known() -> None:
     assert (len(keeper), keeper.size, keeper.of("call")) == (0, 0, None)
 
 
+def test_calls_that_came_to_nothing_are_there_to_be_seen_the_newest_first() -> None:
+    """Those of calls are not among them, nor what began with no INVITE."""
+
+    async def scene() -> None:
+        traces = Traces(Keeper(), None, lambda: 0.0)
+        for sip_call_id, data in (
+            ("old", text("INVITE sip:old SIP/2.0", "old")),
+            ("ours", text("INVITE sip:ours SIP/2.0", "ours")),
+            ("ping", text("OPTIONS sip:ping SIP/2.0", "ping", cseq="1 OPTIONS")),
+            ("new", text("INVITE sip:new SIP/2.0", "new")),
+            ("new", text("SIP/2.0 404 Not Found", "new")),
+        ):
+            seen = glance(data)
+            assert seen is not None
+            traces.take(seen, packet(data))
+            if sip_call_id == "ours":
+                traces.watch("ours", "call")
+        refused = await traces.refused()
+        assert [one["sipCallId"] for one in refused] == ["new", "old"]
+        assert [message["summary"] for message in refused[0]["messages"]] == ["INVITE sip:new", "404 Not Found"]
+        lines = (await traces.refused_text()).splitlines()
+        assert lines[0].endswith("Z  new")
+        assert len(await traces.refused_pcap()) > len(await traces.pcap("call"))
+
+    asyncio.run(scene())
+
+
 def test_a_flood_of_strangers_takes_nothing_from_the_calls() -> None:
     keeper = Keeper()
     keeper.watch("c1", "call")
