@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipserver.legs import Source
-from sipserver.locate import Target
+from sipserver.locate import Target, Transport
 from sipserver.message import MessageError, Request, Response, parse
 from sipserver.useragent.identity import ABLE, Limits
 from tests.sipserver.transcripts import Transcript, user_agent
@@ -257,6 +257,30 @@ def test_answers_go_back_to_the_source() -> None:
         (outgoing,) = script.agent.to_send()
         assert (outgoing.target.host, outgoing.target.port) == ("192.0.2.9", port)
         assert outgoing.message.via.received == "192.0.2.9"
+
+
+@pytest.mark.parametrize(
+    ("transport", "sent_by", "port", "name"),
+    [
+        ("tls", "proxy.example.com", 5061, "proxy.example.com"),
+        ("tls", "10.1.1.1:5071", 5071, None),
+        ("tls", "[2001:db8::1]", 5061, None),
+        ("tcp", "proxy.example.com", 5060, None),
+    ],
+)
+def test_answers_go_back_along_the_connection_and_a_new_one_is_to_the_vias_name(
+    transport: Transport, sent_by: str, port: int, name: str | None
+) -> None:
+    """RFC 3261 section 18.2.2. Where that one is gone, the certificate of the next has to speak for that name (RFC 5922)."""
+    script = Transcript()
+    source = Source(transport, "192.0.2.9", 40000)
+    data = (
+        f"OPTIONS sip:x@y SIP/2.0\r\nVia: SIP/2.0/{transport.upper()} {sent_by};branch=z9hG4bKq\r\nFrom: <sip:a@b>;tag=1\r\n"
+        "To: <sip:x@y>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n"
+    )
+    script.agent.receive(data.encode(), source, 0.0)
+    (outgoing,) = script.agent.to_send()
+    assert outgoing.target == Target(transport, "192.0.2.9", port, source, name)
 
 
 # -- the ladder -----------------------------------------------------------------------------------------------------------

@@ -25,10 +25,12 @@ POLICY = Policy(strikes=5)
 class Door:
     """A guard with a trunk of known address and one with credentials, on a clock."""
 
-    def __init__(self, algorithms: tuple[Algorithm, ...] = BOTH, users: tuple[Trunk, ...] = (GUEST,)) -> None:
+    def __init__(
+        self, algorithms: tuple[Algorithm, ...] = BOTH, users: tuple[Trunk, ...] = (GUEST,), secret: bytes = b"secret"
+    ) -> None:
         self.now = 100.0
         self.users = {trunk.inbound_username or "": trunk for trunk in users}
-        challenger = Challenger(lambda: self.users, "antiphon", algorithms, b"secret", counting_random())
+        challenger = Challenger(lambda: self.users, "antiphon", algorithms, secret, counting_random())
         directory = FakeDirectory({TRUNK_HOST: (TRUNK,)})
         self.guard = SourceGuard(directory, lambda: self.now, POLICY, challenger=challenger)
 
@@ -118,6 +120,18 @@ def test_a_nonce_ages_and_belongs_to_an_address() -> None:
     again = door.challenged(answered(response))
     assert stale(again)
     assert door.asks(answered(again)) is None
+
+
+def test_a_nonce_from_before_a_restart_is_stale_and_no_guess() -> None:
+    """Each process signs with a secret of its own: a peer that kept its nonce goes round once more, and is not banned for it."""
+    before, door = Door(secret=b"the last process"), Door()
+    kept = challenges(before.challenged(invite()))[0]
+    for count in range(1, 3 * POLICY.strikes):
+        value = credential(kept, GUEST.inbound_username or "", "s3cret", invite(), "c", count)
+        again = door.challenged(invite(("Authorization", value)))
+        assert stale(again)
+        assert door.asks(answered(again)) is None
+    assert door.guard.bans() == ()
 
 
 def test_what_was_let_in_is_not_let_in_again_when_much_has_come_since() -> None:

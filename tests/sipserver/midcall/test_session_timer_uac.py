@@ -59,6 +59,21 @@ def test_we_refresh_when_it_falls_to_us(said: str) -> None:
     assert script.agent.idle
 
 
+def test_a_callee_that_answers_with_next_to_nothing_is_not_refreshed_more_often_than_every_ten_seconds() -> None:
+    """Section 4: no interval is below 90 seconds. Who says one second all the same would have us send for ever."""
+    script = Transcript(trunk=TIMED)
+    placed(script, "Session-Expires=1;refresher=uac Allow=UPDATE")
+    script.run(
+        """
+        10.999 .
+        11.000 >  UPDATE cseq=2 Session-Expires=90;refresher=uac
+        11.010 <  200 UPDATE tag=x Session-Expires=1;refresher=uac
+        21.009 .
+        21.010 >  UPDATE cseq=3
+        """
+    )
+
+
 def test_without_update_the_reinvite_repeats_the_offer_of_the_invite() -> None:
     script = Transcript(trunk=TIMED)
     placed(script, "Session-Expires=100;refresher=uac")
