@@ -23,6 +23,8 @@ bind_address=127.0.0.1
 default_proxy=-1
 guess_hostname=0
 contact=sip:linphone@127.0.0.1:{port}
+media_encryption={encryption}
+media_encryption_mandatory={mandatory}
 use_ipv6=0
 ipv6_migration_done=1
 [rtp]
@@ -43,11 +45,12 @@ realm=antiphon
 @dataclass(slots=True)
 class Linphone:
     """One of them. Use as an asynchronous context manager; `plays` is a WAV file, `heard` is there when it has ended. Challenged in our
-    realm, the user `linphone` answers with `password`."""
+    realm, the user `linphone` answers with `password`. `secure`: it speaks SRTP, and nothing else."""
 
     folder: Path
     plays: Path
     password: str = "none"
+    secure: bool = False
     port: int = 0
     _process: asyncio.subprocess.Process | None = None
 
@@ -61,7 +64,9 @@ class Linphone:
         self.port = free_block(8)
         for part in (".local/share/linphone", ".config/linphone"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
-        (self.folder / "linphonerc").write_text(RC.format(port=self.port, rtp=self.port + 2, password=self.password))
+        encryption = {"encryption": "srtp" if self.secure else "none", "mandatory": int(self.secure)}
+        text = RC.format(port=self.port, rtp=self.port + 2, password=self.password, **encryption)
+        (self.folder / "linphonerc").write_text(text)
         with (self.folder / "told.txt").open("wb") as told:
             self._process = await asyncio.create_subprocess_exec(
                 *(LINPHONEC, "-c", "linphonerc", "-a", "-d", "4", "-l", "linphone.log"),

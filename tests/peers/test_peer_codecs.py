@@ -13,14 +13,22 @@ from tests.peers.baresip import ECHO, Baresip, needs_baresip
 from tests.peers.switchboard import CALLER, Switchboard
 
 pytestmark = [pytest.mark.peer, needs_baresip]
-CODECS = {"G722": "G722/16000", "opus": "opus/48000/2", "L16": "L16/16000/1"}
+CODECS = {
+    "PCMU": "PCMU/8000",
+    "PCMA": "PCMA/8000",
+    "G722": "G722/16000",
+    "opus": "opus/48000/2",
+    "L16": "L16/16000/1",
+}
 
 
 async def try_out(board: Switchboard, folder: Path, codec: str) -> dict[str, dict[str, Any]]:
     """The steps of a trunk's test, with a call to a softphone that knows this codec only."""
     async with Baresip(folder, CALLER, ECHO, codec=CODECS[codec]) as peer:
         sip = {"sipMode": "ip_allowlist", "sipIp": "127.0.0.1", "sipPort": peer.port}
-        trunk = await board.node.post("/v1/trunks", {"name": codec, **sip, "codecs": ["PCMU", codec]})
+        trunk = await board.node.post(
+            "/v1/trunks", {"name": codec, **sip, "codecs": list(dict.fromkeys(["PCMU", codec]))}
+        )
         await board.line(scripts.appointment(), {"trunkId": trunk["id"]})
         found = await board.node.post(f"/v1/trunks/{trunk['id']}/test", {"to": CALLER})
     return {step["name"]: step for step in found["steps"]}

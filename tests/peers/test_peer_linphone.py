@@ -12,14 +12,21 @@ import numpy as np
 import pytest
 
 from media.frames import EAR_RATE
-from sipserver.protocols import EndedReason, Route, Trunk
+from sipserver.protocols import CallEnd, EndedReason, Route, Trunk
+from sipserver.sdes import Mode
 from tests.peers.linphone import Linphone, needs_linphonec
 from tests.peers.speech import write_wav
-from tests.peers.test_peer_srtp import LONGEST, OURS, THEIRS, a_node
+from tests.peers.test_peer_srtp import LONGEST, OURS, THEIRS, Node, a_node, channels
 from tests.sipserver.call.fakes import AGENT, CALLEE
-from tests.tones import hears, tone
+from tests.tones import heard_at, hears, tone
 
 pytestmark = [pytest.mark.peer, needs_linphonec]
+CALLS: dict[str, tuple[str, Mode]] = {
+    "PCMA": ("PCMA", "off"),
+    "opus": ("opus", "off"),
+    "secure": ("PCMU", "required"),
+}
+"""Codec and encryption."""
 
 
 def test_linphonec_is_heard_and_hears(tmp_path: Path) -> None:
@@ -34,17 +41,27 @@ def test_linphonec_is_heard_and_hears(tmp_path: Path) -> None:
     assert heard_ours(tmp_path)
 
 
-def test_linphonec_is_heard_and_hears_over_opus(tmp_path: Path) -> None:
-    async def scene() -> EndedReason:
-        played = Path(write_wav(tmp_path / "theirs.wav", tone(THEIRS, LONGEST)))
-        async with a_node(tmp_path) as node, Linphone(tmp_path, played) as phone:
-            wideband = replace(node, codecs=("opus",))
-            end = await wideband.ring("outbound", phone, "off")  # type: ignore[arg-type]
-            assert node.log.problems == {}, phone.told()
-            return end.reason
+def test_linphonec_of_other_codecs_and_with_srtp_is_heard_and_hears(tmp_path: Path) -> None:
+    """The secure call's keys are in SDP, one of each side (RFC 4568)."""
+    played = Path(write_wav(tmp_path / "theirs.wav", tone(THEIRS, LONGEST)))
 
-    assert asyncio.run(scene()) == EndedReason.AGENT_ENDED
-    assert heard_ours(tmp_path)
+    async def ring(node: Node, name: str, codec: str, mode: Mode) -> CallEnd:
+        async with Linphone(tmp_path / name, played, secure=mode == "required") as phone:
+            end = await replace(node, codecs=(codec,)).ring(name, phone, mode)  # type: ignore[arg-type]
+            assert node.log.problems == {}, phone.told()
+            return end
+
+    async def scene() -> list[CallEnd]:
+        async with a_node(tmp_path) as node:
+            return await asyncio.gather(*(ring(node, name, *how) for name, how in CALLS.items()))
+
+    for (name, (codec, _)), end in zip(CALLS.items(), asyncio.run(scene()), strict=True):
+        assert end.reason == EndedReason.AGENT_ENDED, name
+        assert end.media is not None
+        assert end.media.codec == codec
+        caller, _ = channels(tmp_path / f"{name}.wav")
+        assert sum(heard_at(caller, THEIRS)) >= 8, name
+        assert heard_ours(tmp_path / name), name
 
 
 def test_linphonec_rings_and_shows_its_credentials(tmp_path: Path) -> None:
