@@ -1,7 +1,7 @@
 """The latest messages of the calls, in memory: bounded for each call and for all of them together.
 
-An INVITE comes before anybody knows its call, so messages of unknown Call-IDs wait apart, in a table of their own: whatever
-strangers send can only displace each other.
+An INVITE comes before anybody knows its call, so messages of unknown Call-IDs wait apart: whatever strangers send can only displace each
+other. Call-IDs that begin with an INVITE have a table of their own, so that pings and scans displace no call that was refused.
 """
 
 from __future__ import annotations
@@ -56,12 +56,13 @@ class Keeper:
         self.size = 0
         self._bounds = bounds
         self._early: OrderedDict[str, Ring] = OrderedDict()
+        self._others: OrderedDict[str, Ring] = OrderedDict()
         self._calls: OrderedDict[str, Ring] = OrderedDict()
         self._of: dict[str, str] = {}
         self._legs: dict[str, list[str]] = {}
 
     def __len__(self) -> int:
-        return len(self._calls) + len(self._early)
+        return len(self._calls) + len(self._early) + len(self._others)
 
     def take(self, sip_call_id: str, packet: Packet) -> None:
         """A message with this Call-ID came or went."""
@@ -79,7 +80,8 @@ class Keeper:
         self._of[sip_call_id] = call_id
         self._legs.setdefault(call_id, []).append(sip_call_id)
         ring = self._calls.setdefault(call_id, Ring())
-        for packet in early.packets if (early := self._early.pop(sip_call_id, None)) else ():
+        early = self._early.pop(sip_call_id, None) or self._others.pop(sip_call_id, None)
+        for packet in early.packets if early else ():
             self._add(ring, packet)
         self._shorten()
 
@@ -89,7 +91,7 @@ class Keeper:
         return None if ring is None else CallTrace(tuple(ring.packets), ring.dropped)
 
     def unclaimed(self) -> list[tuple[str, CallTrace]]:
-        """The latest Call-IDs that became no call of ours, or not yet, and what was said on each; the newest first."""
+        """The latest Call-IDs of INVITEs that became no call of ours, or not yet, and what was said on each; the newest first."""
         return [
             (sip_call_id, CallTrace(tuple(ring.packets), ring.dropped))
             for sip_call_id, ring in reversed(self._early.items())
@@ -104,12 +106,13 @@ class Keeper:
             del self._of[sip_call_id]
 
     def _wait(self, sip_call_id: str, packet: Packet) -> None:
-        ring = self._early.get(sip_call_id)
+        ring = self._early.get(sip_call_id) or self._others.get(sip_call_id)
         if ring is None:
-            ring = self._early[sip_call_id] = Ring()
+            table = self._early if packet.data.startswith(b"INVITE ") else self._others
+            ring = table[sip_call_id] = Ring()
+            if len(table) > self._bounds.early:
+                table.popitem(last=False)
         ring.add(packet, self._bounds.early_messages, self._bounds.call_bytes // self._bounds.early_messages)
-        if len(self._early) > self._bounds.early:
-            self._early.popitem(last=False)
 
     def _add(self, ring: Ring, packet: Packet) -> None:
         before = ring.size

@@ -101,21 +101,19 @@ class Traces:
         """The latest INVITEs that became no call, each with its messages as JSON, the newest first: refused ones, and trial calls."""
         return [
             {"sipCallId": sip_call_id, "messages": [shown(one) for one in trace.packets], "dropped": trace.dropped}
-            for sip_call_id, trace in self._refused()
+            for sip_call_id, trace in self._keeper.unclaimed()
         ]
 
     async def refused_text(self) -> str:
         """The same as readable ladders, one below the other."""
         return "\n".join(
-            f"{shown(trace.packets[0])['at']}  {sip_call_id}\n{ladder(trace)}" for sip_call_id, trace in self._refused()
+            f"{shown(trace.packets[0])['at']}  {sip_call_id}\n{ladder(trace)}"
+            for sip_call_id, trace in self._keeper.unclaimed()
         )
 
     async def refused_pcap(self) -> bytes:
         """The same as a capture file."""
-        return pcap([packet for _, trace in self._refused() for packet in trace.packets])
-
-    def _refused(self) -> list[tuple[str, CallTrace]]:
-        return [found for found in self._keeper.unclaimed() if any(map(_is_invite, found[1].packets))]
+        return pcap([packet for _, trace in self._keeper.unclaimed() for packet in trace.packets])
 
     async def follow(self) -> AsyncIterator[dict[str, Any]]:
         """Every message of the server from now on, as JSON."""
@@ -147,7 +145,3 @@ class Traces:
         self._ended.pop(call_id, None)
         self._keeper.forget(call_id)
         self.rtp.forget(call_id)
-
-
-def _is_invite(packet: Packet) -> bool:
-    return packet.data.lstrip(b"\r\n").startswith(b"INVITE ")

@@ -68,9 +68,13 @@ def test_a_flood_of_strangers_takes_nothing_from_the_calls() -> None:
     keeper = Keeper()
     keeper.watch("c1", "call")
     keeper.take("c1", packet())
+    keeper.take("refused", packet())
+    for i in range(10_000):
+        keeper.take(f"scan-{i}", packet(text("OPTIONS sip:x SIP/2.0", f"scan-{i}", cseq="1 OPTIONS")))
+    assert [sip_call_id for sip_call_id, _ in keeper.unclaimed()] == ["refused"]
     for i in range(10_000):
         keeper.take(f"flood-{i}", packet())
-    assert len(keeper) == 1 + Bounds().early
+    assert len(keeper) == 1 + 2 * Bounds().early
     assert keeper.of("call") == CallTrace((packet(),))
 
 
