@@ -42,6 +42,8 @@ from media.tape import Tape
 
 _KEYS_RELAYED = 20
 """Keys that may wait to be sent on over a bridge: nobody presses more in the time that they take."""
+_ECHO_TICKS = 25
+"""As long as an echo may take (`media.echo`)."""
 _ROOM_FOR_ACKS = 4096
 """Events are dropped before the ring has less room than this, so that an acknowledgement always finds some."""
 
@@ -100,6 +102,7 @@ class Engine:
             self._calls, rings.row, looked_at, self._intake, self._ear, self._mouth,
             self._barge_in, self._guard.echo, self._bridges, self._keys, self._reports, secure, background, self._tell, chance,
         )  # fmt: skip
+        self._deaf_until = np.zeros(rings.rows, np.int64)
         self._last_tick = -1
 
     def busy(self) -> bool:
@@ -193,24 +196,33 @@ class Engine:
         np.copyto(calls.timed_out, silent)
 
     def _acknowledge_keys(self) -> None:
-        for row, token in self._keys.sent:
-            self._acknowledge(row, int(self._calls.generation[row]), token, 0)
-        self._keys.sent.clear()
+        for keys in (self._keys, self._mouth.tones):
+            for row, token in keys.sent:
+                self._acknowledge(row, int(self._calls.generation[row]), token, 0)
+            keys.sent.clear()
 
     def _acknowledge(self, row: int, generation: int, token: int, result: int) -> None:
         self._rings.events.push(Event(EventKind.ACK, row, generation, 0, token, result))
 
     def _tell_key(self, kind: EventKind, row: int, at: int, value: int = 0, second: int = 0) -> None:
-        """A key was heard: tell of it, and send it on over a bridge, to a peer that takes telephone-events."""
+        """A key was heard: tell of it, and send it on over a bridge."""
         self._tell(kind, row, at, value, second)
         other = self._bridges.keys_to(row)
-        if other != NOBODY and self._calls.telephone_event[other] >= 0 and self._keys.waiting(other) < _KEYS_RELAYED:
-            self._keys.add(other, value, token=0)
+        if other == NOBODY:
+            return
+        keys = self._keys if self._calls.telephone_event[other] >= 0 else self._mouth.tones
+        takes = keys is self._keys or self._mouth.can_tone(other)
+        if takes and keys.waiting(other) < _KEYS_RELAYED:
+            keys.add(other, value, token=0)
 
     def _tell_tones(self, tick: int) -> None:
         """Keys that came as tones go over a bridge as such, with the audio that they are in."""
-        heard = self._ear.tones.heard
+        heard, ours = self._ear.tones.heard, self._mouth.tones
+        if ours.any:
+            self._deaf_until[ours.busy] = tick + _ECHO_TICKS
         for key in heard:
+            if tick < self._deaf_until[key.row]:
+                continue  # Our own keys, come back as an echo.
             self._tell(EventKind.DIGIT_HEARD, key.row, self._calls.position(key.row, tick), key.code, key.ms)
         heard.clear()
 

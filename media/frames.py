@@ -291,10 +291,10 @@ class CallMedia(Protocol):
         """End a pause and go on from frame number `frame`, at most 1 s before the pause (the start of a word)."""
 
     async def send_digits(self, digits: str) -> bool:
-        """Send RFC 4733 events, 100 ms each; returns when the last has left. ValueError for what is no digit.
+        """Send keys, 100 ms each, as RFC 4733 events or, where the peer takes none, as tones (ITU-T Q.23); returns when the last has left.
 
-        What is being said waits meanwhile. False when the peer takes no such events, holds us, or has too many of them to come yet;
-        or the call is over.
+        What is being said waits meanwhile. ValueError for what is no digit. False when the peer holds us, has wideband audio without such
+        events, or too many keys to come yet; or the call is over.
         """
 
     async def bridge(self, other: CallMedia, *, digits: bool = True) -> None:

@@ -32,6 +32,7 @@ from media.sockets.face import Sockets
 from media.srtp import SecureRows
 from media.stopwatch import Lap, Stage, untimed
 from media.tape import Tape
+from media.tones_out import TonesOut
 from media.wide_mouth import WideMouth
 
 
@@ -81,6 +82,7 @@ class Mouth:
         # Index of a frame that is only to fade away: the voice was stopped before it.
         self._fading = np.full(rows, -1, np.int64)
         self._packing = Packing(rows)
+        self.tones = TonesOut(rows)
         self._wide = WideMouth(rings, seed)
 
     def open_row(self, row: int) -> None:
@@ -104,6 +106,7 @@ class Mouth:
         self.sender.close_row(row)
         self._law.close_row(row)
         self._packing.close_row(row)
+        self.tones.close_row(row)
         self._wide.close_row(row)
         self._background.close_row(row)
         self.speaking[row] = False
@@ -112,6 +115,10 @@ class Mouth:
     def sent(self) -> Pcm:
         """What left in the last tick, int16, (rows, 160), 8 kHz: the voice at its level, and all that was added to it."""
         return self._pcm
+
+    def can_tone(self, row: int) -> bool:
+        """Whether keys may go as tones: on telephone audio, which is sent."""
+        return bool(self._calls.sending[row]) and not self._packing.wide[row]
 
     def played(self, row: int) -> int:
         """Number of the next frame to leave."""
@@ -149,12 +156,15 @@ class Mouth:
         tail = counters.out_tail
         keys = self._keys.due(tick)
         free = calls.connected & calls.sending & ~self._keys.busy
+        if self.tones.any:
+            self.tones.step(free)
+        toning = self.tones.busy
         # Read once: the main process may queue meanwhile.
         waiting = counters.out_head > tail
         stopping = free & (self._fading >= 0)
-        playing = np.flatnonzero(free & (mode != PAUSED) & waiting & ~stopping)
+        playing = np.flatnonzero(free & (mode != PAUSED) & waiting & ~stopping & ~toning)
         fading = np.flatnonzero(stopping)
-        ended = np.flatnonzero(free & self.speaking & ~waiting & ~stopping)
+        ended = np.flatnonzero(free & self.speaking & (~waiting | toning) & ~stopping)
         queued = np.zeros(len(free), np.bool_)
         queued[playing] = queued[fading] = queued[ended] = True
         gain = _GAIN[mode]
@@ -175,13 +185,15 @@ class Mouth:
             self._bridges.mix(pcm)
             if wide.any:
                 wide.after_bridge(pcm)
+        if self.tones.any:
+            self.tones.lay(pcm)
         np.copyto(self.speaking, queued)
         self.speaking[fading] = self.speaking[ended] = False
         self._lap(Stage.MOUTH)
         self._send(tick, np.flatnonzero(free & calls.reachable), pcm)
         self._send_keys(keys, tick)
         self._lap(Stage.SEND)
-        self._record(tick, free, pcm)
+        self._record(tick, free & ~toning, pcm)
         self._lap(Stage.TAPE)
         self._advance(tick, playing, tell)
         self._lap(Stage.MOUTH)
@@ -252,7 +264,7 @@ class Mouth:
             self._deliver(np.array([row]), [memoryview(packet)])
 
     def _record(self, tick: int, free: Bools, pcm: Pcm) -> None:
-        """What left is what the recording gets: nothing of rows on hold, or while they send a key."""
+        """What left is what the recording gets: nothing of rows on hold, or while they send keys, in whatever form."""
         rows = np.flatnonzero(self._calls.connected)
         silent = np.flatnonzero(self._calls.connected & ~free)
         if silent.size:

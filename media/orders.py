@@ -149,12 +149,13 @@ class Orders:
         return 0
 
     def _send_digit(self, command: Command, tick: int) -> int | None:
-        """Acknowledged when it has left; a peer that takes no telephone-events, or holds us, gets none."""
+        """Acknowledged when it has left: as a telephone-event, or as tones where the peer takes none. One that holds us gets neither."""
         row, calls = command.row, self._calls
-        takes = calls.telephone_event[row] >= 0 and calls.sending[row]
-        if not takes or self._keys.waiting(row) >= _KEYS_WAITING:
+        keys = self._keys if calls.telephone_event[row] >= 0 else self._mouth.tones
+        takes = calls.sending[row] if keys is self._keys else self._mouth.can_tone(row)
+        if not takes or keys.waiting(row) >= _KEYS_WAITING:
             return REFUSED
-        self._keys.add(command.row, command.digit, command.token)
+        keys.add(row, command.digit, command.token)
         return None
 
     def _record(self, command: Command, tick: int) -> int:
