@@ -185,7 +185,7 @@ def test_all_messages_are_followed_and_a_call_s_are_read_after_it(office: Office
     assert [" INVITE sip:" in ladder[0], " BYE sip:" in ladder[-2], " 200 OK " in ladder[-1]] == [True, True, True]
     assert office.command("trace", call_id, "--pcap", str(later)).exit_code == 0
     assert later.read_bytes().count(b"BYE sip:") == 1
-    assert sentence(office.command("trace")) == "give either the id of a call, or --follow"
+    assert sentence(office.command("trace")) == "give either the id of a call, or --follow, or --refused"
 
 
 def _heeds_interrupts() -> None:
