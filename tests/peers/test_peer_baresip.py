@@ -16,7 +16,7 @@ from tests.peers.switchboard import CALLER, Switchboard, captured, said
 pytestmark = [pytest.mark.peer, needs_baresip]
 WISH = "I would like to move my appointment."
 LONG = "Hello, this is the front desk of the Northside clinic. We are open from Monday to Friday. How can I help you?"
-LONGEST = 35
+LONGEST = 120
 """Seconds. Its sentence takes 7, asking again 2, three times, the farewell 3; at each it may stop and start three times."""
 
 
