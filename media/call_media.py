@@ -235,8 +235,7 @@ class RowCallMedia:
     async def send_digits(self, digits: str) -> bool:
         """Send keys one after the other, 100 ms each, 60 ms apart. ValueError for what is no key of RFC 4733.
 
-        As telephone-events, or as tones to a peer that takes none. False when it holds us, has wideband audio without such events, or
-        the call is over.
+        As telephone-events, or as tones to a peer that takes none. False when it holds us, has too many to come yet, or the call is over.
         """
         codes = [DIGITS.find(digit) for digit in digits.upper()]
         if not codes or -1 in codes:

@@ -29,6 +29,7 @@ from media.wide_ear import WideEar
 
 _ADRIFT = 7200
 """Samples (900 ms) by which the peer's clock may have left ours before its positions are set right."""
+_NO_LINES: Longs = np.zeros(0, np.int64)
 
 
 class Detector(Protocol):
@@ -173,9 +174,11 @@ class Ear:
     def _judge(self, rows: Rows, position: Longs, pcm: Pcm, wide: Pcm, lost: Bools, tick: int) -> Judged:
         """Have frames judged, and publish them. Line j of each array is of row `rows[j]`, which are distinct.
 
-        Keys that come as tones are silence to the detector and the recogniser, who would find words in them.
+        Keys that come as tones are silence to the detector and the recogniser, who would find words in them, and in the recording: what
+        is keyed in may be the number of a card, which the transcript masks, and which telephone-events leave no sound of either. A bridge
+        hands them on, for whom they are meant.
         """
-        quiet = wide
+        quiet, held = wide, _NO_LINES
         if self._quiet is not None:
             quiet = self._quiet.step(pcm, wide, rows)
             self._lap(Stage.SUPPRESS)
@@ -184,7 +187,9 @@ class Ear:
             wide[held] = quiet[held] = 0
         every = None if rows.size == len(self._end) else rows
         heard = self._vad.step(quiet if self._judge_quiet else wide, rows=every)
-        self._publish(rows, position, pcm, quiet, lost, heard.probability[rows], tick)
+        at = self._publish(rows, position, pcm, quiet, lost, heard.probability[rows], tick)
+        if held.size:
+            self._tape.unheard(rows[held], at[held])
         return Judged(heard.probability, heard.judged, self._end - heard.end)
 
     def _follow_gap(self, more: More, pcm: Pcm) -> Pcm:
@@ -195,8 +200,8 @@ class Ear:
 
     def _publish(
         self, rows: Rows, position: Longs, pcm: Pcm, wide: Pcm, lost: Bools, speech: NDArray[np.float32], tick: int
-    ) -> None:
-        """Lay frames into the in-rings (`wide`), the recording and the bridges (`pcm`). Lines as in `_judge`."""
+    ) -> Longs:
+        """Lay frames into the in-rings (`wide`), the recording and the bridges (`pcm`). Lines as in `_judge`. Returns their positions."""
         at = self._place(rows, position, tick)
         head = self._rings.row.in_head
         cell = self._first[rows] + head[rows] % IN_FRAMES
@@ -211,6 +216,7 @@ class Ear:
         self._lap(Stage.TAPE)
         if self._bridges.any:
             self._bridges.heard(rows, pcm, lost)
+        return at
 
     def _place(self, rows: Rows, position: Longs, tick: int) -> Longs:
         """Where the frames lie on the time line. A clock that runs slower or faster than ours is set right now and then."""

@@ -211,8 +211,7 @@ class Engine:
         if other == NOBODY:
             return
         keys = self._keys if self._calls.telephone_event[other] >= 0 else self._mouth.tones
-        takes = keys is self._keys or self._mouth.can_tone(other)
-        if takes and keys.waiting(other) < _KEYS_RELAYED:
+        if self._calls.sending[other] and keys.waiting(other) < _KEYS_RELAYED:
             keys.add(other, value, token=0)
 
     def _tell_tones(self, tick: int) -> None:

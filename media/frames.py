@@ -293,8 +293,8 @@ class CallMedia(Protocol):
     async def send_digits(self, digits: str) -> bool:
         """Send keys, 100 ms each, as RFC 4733 events or, where the peer takes none, as tones (ITU-T Q.23); returns when the last has left.
 
-        What is being said waits meanwhile. ValueError for what is no digit. False when the peer holds us, has wideband audio without such
-        events, or too many keys to come yet; or the call is over.
+        What is being said waits meanwhile. ValueError for what is no digit. False when the peer holds us, or too many keys
+        have yet to go; or the call is over.
         """
 
     async def bridge(self, other: CallMedia, *, digits: bool = True) -> None:

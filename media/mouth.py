@@ -116,10 +116,6 @@ class Mouth:
         """What left in the last tick, int16, (rows, 160), 8 kHz: the voice at its level, and all that was added to it."""
         return self._pcm
 
-    def can_tone(self, row: int) -> bool:
-        """Whether keys may go as tones: on telephone audio, which is sent."""
-        return bool(self._calls.sending[row]) and not self._packing.wide[row]
-
     def played(self, row: int) -> int:
         """Number of the next frame to leave."""
         return int(self._counters.played[row])
@@ -187,6 +183,8 @@ class Mouth:
                 wide.after_bridge(pcm)
         if self.tones.any:
             self.tones.lay(pcm)
+            if wide.any:
+                wide.lay(self.tones)
         np.copyto(self.speaking, queued)
         self.speaking[fading] = self.speaking[ended] = False
         self._lap(Stage.MOUTH)
@@ -264,7 +262,7 @@ class Mouth:
             self._deliver(np.array([row]), [memoryview(packet)])
 
     def _record(self, tick: int, free: Bools, pcm: Pcm) -> None:
-        """What left is what the recording gets: nothing of rows on hold, or while they send keys, in whatever form."""
+        """What left is what the recording gets: nothing of rows on hold, or while they send keys, in whatever form (`media.ear`)."""
         rows = np.flatnonzero(self._calls.connected)
         silent = np.flatnonzero(self._calls.connected & ~free)
         if silent.size:

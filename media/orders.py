@@ -152,8 +152,7 @@ class Orders:
         """Acknowledged when it has left: as a telephone-event, or as tones where the peer takes none. One that holds us gets neither."""
         row, calls = command.row, self._calls
         keys = self._keys if calls.telephone_event[row] >= 0 else self._mouth.tones
-        takes = calls.sending[row] if keys is self._keys else self._mouth.can_tone(row)
-        if not takes or keys.waiting(row) >= _KEYS_WAITING:
+        if not calls.sending[row] or keys.waiting(row) >= _KEYS_WAITING:
             return REFUSED
         keys.add(row, command.digit, command.token)
         return None

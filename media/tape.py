@@ -43,6 +43,12 @@ class Tape:
             places = (at[:, None] + np.arange(LINE_SAMPLES)) % _RING
             self._caller[rows[:, None], places] = pcm
 
+    def unheard(self, rows: Rows, at: Longs) -> None:
+        """Silence in place of the caller's frames at these positions, and of the 20 ms before each. As `heard`, with which they came."""
+        silence = np.zeros((len(rows), LINE_SAMPLES), np.int16)
+        self.heard(rows, at, silence)
+        self.heard(rows, np.maximum(at - LINE_SAMPLES, 0), silence)
+
     def said(self, rows: Rows, tick: int, pcm: Pcm) -> None:
         """The agent's frames of this tick, of every connected row. rows: (k,); pcm: int16, (k, 160)."""
         number = tick - self._calls.origin[rows]

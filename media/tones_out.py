@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from media.frames import LINE_RATE, LINE_SAMPLES, Pcm
+from media.frames import EAR_RATE, FRAME_MS, LINE_RATE, Pcm
 from media.rows import Bools
 
 _TONES = 5
@@ -41,25 +41,27 @@ _PLACES = (
 )
 """Of each code of RFC 4733: which low tone, and which high one."""
 _FULL_DBM0 = 3.17
-"""A sine at full scale (ITU-T G.711)."""
+"""A sine at full scale (ITU-T G.711, and G.722)."""
 _LOW_DBM0, _HIGH_DBM0 = -9.0, -7.0
 """As telephones send them: the high tone is louder, because lines take more of it."""
-_EDGE = 40
-"""Samples (5 ms) in which a tone comes and goes."""
+_EDGE_MS = 5
+"""In which a tone comes and goes."""
 
 
-def _frames() -> Pcm:
-    """int16 (16, _TONES, 160): each key's frames."""
-    at = np.arange(_TONES * LINE_SAMPLES) / LINE_RATE
+def _frames(rate: int) -> Pcm:
+    """int16 (16, _TONES, samples of 20 ms): each key's frames."""
+    samples, rise = rate * FRAME_MS // 1000, rate * _EDGE_MS // 1000
+    at = np.arange(_TONES * samples) / rate
     edge = np.ones(len(at))
-    edge[:_EDGE] = 0.5 - 0.5 * np.cos(np.pi * (np.arange(_EDGE) + 0.5) / _EDGE)
-    edge[-_EDGE:] = edge[:_EDGE][::-1]
+    edge[:rise] = 0.5 - 0.5 * np.cos(np.pi * (np.arange(rise) + 0.5) / rise)
+    edge[-rise:] = edge[:rise][::-1]
     low, high = (32_124 * 10 ** ((level - _FULL_DBM0) / 20) for level in (_LOW_DBM0, _HIGH_DBM0))
     keys = [low * np.sin(2 * np.pi * _LOW[a] * at) + high * np.sin(2 * np.pi * _HIGH[b] * at) for a, b in _PLACES]
-    return np.rint(np.array(keys) * edge).astype(np.int16).reshape(len(_PLACES), _TONES, LINE_SAMPLES)
+    return np.rint(np.array(keys) * edge).astype(np.int16).reshape(len(_PLACES), _TONES, samples)
 
 
-_KEYS = _frames()
+_KEYS = {keys.shape[2]: keys for keys in map(_frames, (LINE_RATE, EAR_RATE))}
+"""By the samples of a frame."""
 
 
 @dataclass(slots=True)
@@ -83,7 +85,8 @@ class TonesOut:
         self.any = False
         self.sent: list[tuple[int, int]] = []
         self._sending: dict[int, _Sending] = {}
-        self._sounding: list[tuple[int, Pcm]] = []
+        self._sounding: list[tuple[int, int, int]] = []
+        """Row, code and frame of those whose tones are heard in this tick."""
 
     def waiting(self, row: int) -> int:
         """How many keys of a row have yet to be begun."""
@@ -109,9 +112,10 @@ class TonesOut:
                 self._go_on(row, sending)
 
     def lay(self, pcm: Pcm) -> None:
-        """Put the tones of this tick in place of what their rows would say. pcm: int16 (rows, 160)."""
-        for row, frame in self._sounding:
-            pcm[row] = frame
+        """Put the tones of this tick in place of what their rows would say. pcm: int16 (rows, 160), 8 kHz, or (rows, 320), 16 kHz."""
+        keys = _KEYS[pcm.shape[1]]
+        for row, code, frame in self._sounding:
+            pcm[row] = keys[code, frame]
 
     def _go_on(self, row: int, sending: _Sending) -> None:
         if sending.frame == _FADES:
@@ -123,7 +127,7 @@ class TonesOut:
                 return
             (sending.code, sending.token), sending.frame = sending.waiting.popleft(), 0
         if sending.frame < _TONES:
-            self._sounding.append((row, _KEYS[sending.code, sending.frame]))
+            self._sounding.append((row, sending.code, sending.frame))
         sending.frame += 1
         if sending.frame == _TONES and sending.token:
             self.sent.append((row, sending.token))

@@ -14,6 +14,7 @@ from media.playout import Floats, Playout
 from media.resample import Down16to8, Up8to16
 from media.rings import OUT_FRAMES, SharedRings
 from media.rows import Bools, Rows
+from media.tones_out import TonesOut
 
 
 class WideMouth:
@@ -78,6 +79,10 @@ class WideMouth:
         added = np.clip(pcm[rows].astype(np.int32) - self._before[rows], -32768, 32767).astype(np.int16)
         wide = self._frames[rows].astype(np.int32) + self._bridge_up.step(added, rows=rows)
         self._frames[rows] = np.clip(wide, -32768, 32767)
+
+    def lay(self, tones: TonesOut) -> None:
+        """Put keys in place of what is said."""
+        tones.lay(self._frames)
 
     def frame(self, row: int) -> Pcm:
         """What leaves of a row: int16, (320,), 16 kHz."""

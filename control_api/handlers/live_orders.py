@@ -11,8 +11,7 @@ from sipserver.protocols import KeysSent, SpeechOrder
 
 _UNSENT = {
     KeysSent.NOT_LIVE: "Keys can be pressed only on a call that is answered and not over.",
-    KeysSent.NOT_TAKEN: "The other side takes no keys: it has the call on hold, or wideband audio without telephone-events. "
-    "Or the call is over.",
+    KeysSent.NOT_TAKEN: "The other side takes no keys: it has the call on hold, or those before have yet to go. Or the call is over.",
 }
 
 

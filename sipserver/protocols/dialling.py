@@ -29,8 +29,8 @@ class DialOrder:
 
 
 class KeysSent(Enum):
-    """What became of keys that were to be pressed: `NOT_LIVE` without an answered call, `NOT_TAKEN` by a peer that holds us, or has
-    no form for them."""
+    """What became of keys that were to be pressed: `NOT_LIVE` without an answered call, `NOT_TAKEN` by a peer that holds us, or that
+    has too many to come yet."""
 
     SENT = "sent"
     NOT_LIVE = "not_live"

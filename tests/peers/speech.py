@@ -15,11 +15,11 @@ from scipy.signal import resample_poly
 from inference.tts.espeak import CALLER_VOICE, EspeakEngine, say_pcm
 from media.codecs.g711 import encode
 from media.frames import LINE_RATE, Codec, Pcm
+from tests.keypad import HIGH, LOW, PAD
 from tests.tones import tone
 
 needs_recordings = pytest.mark.skipif("ANTIPHON_TEST_DATA" not in os.environ, reason="ANTIPHON_TEST_DATA is not set")
 RECORDED_RATE = 16_000
-PAD = ("123A", "456B", "789C", "*0#D")
 
 
 def recorded(name: str) -> Pcm:
@@ -44,10 +44,8 @@ async def spoken(*texts: str) -> list[Pcm]:
 
 def pressed(digit: str, seconds: float = 0.1) -> Pcm:
     """A key as its two tones (ITU-T Q.23): int16, (n,), 8 kHz."""
-    low, high = next(
-        (low, row.index(digit)) for low, row in zip((697, 770, 852, 941), PAD, strict=True) if digit in row
-    )
-    return tone(low, seconds, 3000) + tone((1209, 1336, 1477, 1633)[high], seconds, 3000)
+    low, high = next((low, row.index(digit)) for low, row in zip(LOW, PAD, strict=True) if digit in row)
+    return tone(low, seconds, 3000) + tone(HIGH[high], seconds, 3000)
 
 
 def at_line_rate(pcm: Pcm, rate: int) -> Pcm:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from media.codecs.g711 import decode
-from media.frames import Codec, Pcm
-from tests.peers.capture import Capture, needs_capture
+from media.frames import Pcm
+from tests.keypad import dialled
+from tests.peers.capture import Capture, needs_capture, output
 from tests.peers.sipp import Sipp, needs_sipp
 from tests.peers.soak import LISTENS
-from tests.peers.speech import PAD
 from tests.peers.switchboard import PATIENCE, Line, Switchboard, said
 
 pytestmark = [pytest.mark.peer, needs_sipp, *needs_capture]
+FFMPEG = shutil.which("ffmpeg")
+needs_ffmpeg = pytest.mark.skipif(FFMPEG is None, reason="ffmpeg is not installed")
+RATES = {"PCMU": 8000, "G722": 16000}
 
 
 def test_keys_go_out_as_events_and_the_last_sentence_ends_the_call(switchboard: Switchboard, tmp_path: Path) -> None:
@@ -45,13 +47,18 @@ def test_keys_go_out_as_events_and_the_last_sentence_ends_the_call(switchboard: 
     switchboard.run(test())
 
 
+@needs_ffmpeg
 def test_keys_go_out_as_tones_where_the_peer_takes_no_events(switchboard: Switchboard, tmp_path: Path) -> None:
-    """Read from the wire: what tshark captured, and the two loudest frequencies of each sound in it (ITU-T Q.23)."""
+    """On telephone audio and on wideband audio. Read from the wire by others: tshark captured it, ffmpeg decodes it, and a Fourier
+    transform finds the two loudest frequencies of each sound in it."""
 
-    async def test() -> None:
-        line = await switchboard.line(LISTENS, firstSpeaker="user")
-        peer = Sipp("uac_stays_bare.xml", tmp_path, switchboard.sip, line.number)
-        async with Capture(tmp_path / "call.pcapng", switchboard.node.sip[1], peer.media_port) as capture:
+    async def ring(codec: str, payload_type: str, host: str) -> None:
+        sip = {"sipMode": "ip_allowlist", "sipIp": host, "codecs": [codec]}
+        trunk = await switchboard.node.post("/v1/trunks", {"name": codec, **sip})
+        line = await switchboard.line(LISTENS, {"trunkId": trunk["id"]}, firstSpeaker="user")
+        texts = {"codec": f"{payload_type} {codec}/8000", "payload": payload_type}
+        peer = Sipp("uac_stays_bare.xml", tmp_path, switchboard.sip, line.number, host, texts=texts)
+        async with Capture(tmp_path / f"{codec}.pcapng", switchboard.node.sip[1], peer.media_port) as capture:
             await peer.start()
             path = f"/v1/calls/{await answered(switchboard, line)}"
             await switchboard.node.post(f"{path}/dtmf", {"digits": "15#"})
@@ -59,32 +66,23 @@ def test_keys_go_out_as_tones_where_the_peer_takes_no_events(switchboard: Switch
             await peer.done()
             await switchboard.finished(line)
         found = await capture.fields(f"rtp and udp.dstport == {peer.media_port}", "rtp.p_type", "rtp.payload")
-        assert {kind for kind, _ in found} == {"0"}
-        codes = np.frombuffer(b"".join(bytes.fromhex(payload.replace(":", "")) for _, payload in found), np.uint8)
-        assert dialled(decode(codes, Codec.PCMU))[:3] == ["1", "5", "#"]
+        assert {kind for kind, _ in found} == {payload_type}
+        payload = tmp_path / f"{codec}.payload"
+        payload.write_bytes(b"".join(bytes.fromhex(octets.replace(":", "")) for _, octets in found))
+        assert dialled(await decoded(payload, codec), RATES[codec])[:3] == ["1", "5", "#"], codec
 
-    switchboard.run(test())
+    async def both() -> None:
+        await asyncio.gather(ring("PCMU", "0", "127.0.0.2"), ring("G722", "9", "127.0.0.3"))
 
-
-def dialled(pcm: Pcm) -> list[str]:
-    """The keys in it: sounds of at least 60 ms whose two loudest frequencies are a row's and a column's."""
-    keys = [key_of(frame) for frame in pcm[: len(pcm) // 160 * 160].reshape(-1, 160).astype(float)]
-    runs = [(key, len(list(frames))) for key, frames in groupby(keys)]
-    return [key for key, length in runs if key and length >= 3]
+    switchboard.run(both())
 
 
-def key_of(frame: NDArray[np.float64]) -> str:
-    """The key that 20 ms hold, or nothing: frequencies by their peaks in a transform to 1 Hz."""
-    spectrum = np.abs(np.fft.rfft(frame * np.hanning(160), 8000))
-    low, high = 600 + int(spectrum[600:1050].argmax()), 1100 + int(spectrum[1100:1750].argmax())
-    rest = spectrum.copy()
-    for peak in (low, high):
-        rest[max(0, peak - 150) : peak + 150] = 0
-    if min(spectrum[low], spectrum[high]) < 10 * rest.max() or spectrum[low] < 1000:
-        return ""
-    row = next((place for place, tone in enumerate((697, 770, 852, 941)) if abs(low - tone) < 20), None)
-    column = next((place for place, tone in enumerate((1209, 1336, 1477, 1633)) if abs(high - tone) < 20), None)
-    return "" if row is None or column is None else PAD[row][column]
+async def decoded(payload: Path, codec: str) -> Pcm:
+    """What ffmpeg makes of a stream's octets: int16, (n,)."""
+    form = ["-f", "g722"] if codec == "G722" else ["-f", "mulaw", "-ar", "8000", "-ac", "1"]
+    wav = payload.with_suffix(".s16")
+    await output(FFMPEG, "-v", "error", *form, "-i", str(payload), "-f", "s16le", str(wav))
+    return np.fromfile(wav, "<i2")
 
 
 async def answered(switchboard: Switchboard, line: Line) -> str:
