@@ -18,6 +18,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 from control_api.calllog import StoredCallLog
 from control_api.live import LiveEvents
@@ -26,7 +27,18 @@ from control_api.store.agents import AgentRow
 from control_api.store.engine import Store
 from control_api.store.phone_numbers import PhoneNumberRow
 from media.call_report import MediaReport
-from media.frames import CallMedia, Direction, MediaEvent, RtpFormat, RtpRemote, SrtpKeys
+from media.frames import (
+    BargeIn,
+    CallMedia,
+    Direction,
+    HeardFrame,
+    MediaEvent,
+    Pcm,
+    RtpFormat,
+    RtpRemote,
+    SrtpKeys,
+)
+from media.seen import Look
 from sipserver.calls import Calls
 from sipserver.capacity import Limits
 from sipserver.garbage import settle_in
@@ -51,6 +63,8 @@ from sipserver.protocols import (
 from sipserver.sdp import sdp_body
 from sipserver.settings import load
 from sipserver.useragent import SipEndpoint
+
+T = TypeVar("T")
 
 NUMBER = "+12025550123"
 _TRUNK = Trunk("bench", organizations.DEFAULT_ID, "ip_allowlist", "127.0.0.1", sources=("127.0.0.1",))
@@ -193,31 +207,77 @@ class _NoMedia:
     """A media plane without packets: as many rows as are asked for."""
 
     async def open(self, call_id: str, recording: Path | None, beside: CallMedia | None = None) -> CallMedia:
-        return _Silence()  # type: ignore[return-value]  # what a conversation would need beyond this nobody asks for
+        return _Silence(call_id)
 
     def free(self) -> int:
         return 100_000
 
 
 class _Silence:
-    """One such row."""
+    """One such row: nothing flows, and what it is asked to do is nothing to it."""
 
     host = "127.0.0.1"
     port = _MEDIA_PORT
+    rate = 8000
 
-    def __init__(self) -> None:
+    def __init__(self, call_id: str) -> None:
+        self.call_id = call_id
         self._over = asyncio.Event()
 
     async def connect(
         self, remote: RtpRemote, fmt: RtpFormat, direction: Direction = Direction.SENDRECV, srtp: SrtpKeys | None = None
-    ) -> None:
-        """Nothing flows."""
+    ) -> None: ...
+
+    def set_barge_in(self, barge_in: BargeIn) -> None: ...
+
+    def set_background(self, sound_id: str | None, volume: float) -> None: ...
+
+    async def set_recording(self, on: bool) -> None: ...
+
+    def look(self, take: Look | None) -> None: ...
+
+    async def wait_room(self, frames: int) -> None: ...
+
+    async def resume(self, frame: int) -> None: ...
+
+    async def bridge(self, other: CallMedia, *, digits: bool = True) -> None: ...
+
+    async def unbridge(self) -> None: ...
+
+    def position(self) -> int:
+        return 0
+
+    def room(self) -> int:
+        return 0
+
+    def queued(self) -> int:
+        return 0
+
+    def played(self) -> int:
+        return 0
+
+    def play(self, frames: Pcm, mark: int = 0) -> int:
+        return 0
+
+    async def flush(self) -> int:
+        return 0
+
+    async def send_digits(self, digits: str) -> bool:
+        return False
+
+    async def hear(self, start: int) -> AsyncIterator[HeardFrame]:
+        async for frame in self._none(HeardFrame):
+            yield frame
 
     async def events(self) -> AsyncIterator[MediaEvent]:
-        await self._over.wait()
-        nothing: tuple[MediaEvent, ...] = ()
-        for event in nothing:
+        async for event in self._none(MediaEvent):
             yield event
+
+    async def _none(self, kind: type[T]) -> AsyncIterator[T]:
+        await self._over.wait()
+        nothing: tuple[T, ...] = ()
+        for thing in nothing:
+            yield thing
 
     async def close(self) -> MediaReport:
         self._over.set()
