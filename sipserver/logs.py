@@ -13,12 +13,12 @@ from typing import Literal
 
 import structlog
 
+from sipserver.message.remembered import remembered
+
 log = structlog.get_logger(__name__)
 
 _BARE = re.compile(r"[^\s\"'=\\]+")
 """Values that need no quotes."""
-_ENDS = re.compile(r"[\"'\\]|=(?: |$)")
-"""What no line of bare values has: a quote, a backslash, an empty value."""
 
 
 def configure(level: Literal["debug", "info", "warning", "error"], form: Literal["console", "json"]) -> None:
@@ -90,16 +90,12 @@ def line(_: object, __: str, event: structlog.typing.EventDict) -> str:
 
 
 def _values(values: Mapping[str, object]) -> str:
-    text = " ".join([f"{key}={value}" for key, value in values.items()])
-    # Mostly every value is bare, and then one look at all of them is enough: a space or a sign of equality within one is one too many.
-    count = len(values)
-    if text.count("=") == count and text.count(" ") == count - 1 and text.isprintable() and not _ENDS.search(text):
-        return text
-    return " ".join([f"{key}={_plain(value)}" for key, value in values.items()])
+    return " ".join([f"{key}={value if type(value) is int else _plain(str(value))}" for key, value in values.items()])
 
 
-def _plain(value: object) -> str:
-    text = str(value)
+@remembered
+def _plain(text: str) -> str:
+    """Most values of a line stood in one of the lines before."""
     return text if _BARE.fullmatch(text) and text.isprintable() else repr(text)
 
 

@@ -280,13 +280,20 @@ def _media_lines(media: Media) -> list[str]:
     formats = " ".join(_word(text) for text in media.formats)
     lines = [f"m={_word(media.kind)} {media.port} {_word(media.protocol)} {formats}"]
     lines += [] if media.host is None else [f"c={_address(media.host)}"]
-    return lines + _attribute_lines(media.attributes)
+    return [*lines, *_attribute_lines(media.attributes)]
 
 
-def _attribute_lines(attributes: tuple[Attribute, ...]) -> list[str]:
-    return [f"a={_word(name)}" if value is None else f"a={_word(name)}:{value}" for name, value in attributes]
+@lru_cache(256)
+def _attribute_lines(attributes: tuple[Attribute, ...]) -> tuple[str, ...]:
+    """Those of our descriptions are mostly those of the call before."""
+    return tuple(_written(name, value) for name, value in attributes)
 
 
+def _written(name: str, value: str | None) -> str:
+    return f"a={_word(name)}" if value is None else f"a={_word(name)}:{value}"
+
+
+@lru_cache(1024)
 def _address(host: str) -> str:
     return f"IN {'IP6' if ':' in host else 'IP4'} {_word(host)}"
 

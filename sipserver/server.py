@@ -26,6 +26,7 @@ from media.files import Files
 from media.frames import LINE_RATE
 from media.wav import repair
 from sipserver.calls import Calls
+from sipserver.garbage import sweep
 from sipserver.node.base import base_of, now
 from sipserver.node.services import encoder_of, services_of, worker_of
 from sipserver.node.telephony import telephony_of
@@ -107,6 +108,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Node:
     )
     base.background.start(housekeeping.run(), "Housekeeping")
     base.background.start(phone.lookout.traces.run(), "The writer of traces")
+    base.background.start(sweep(lambda: len(phone.calls.live())), "The collector of garbage")
     http = HttpServer(create_app(services), bound)
     http.start()
     stack.push_async_callback(http.stop)

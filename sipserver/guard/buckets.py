@@ -46,13 +46,16 @@ class Buckets:
         if common < 1:
             # Nothing is remembered of a flood beyond what is answered.
             return False
-        address, network = address_of(host), prefix_of(host)
+        address = address_of(host)
         own = self._level(self._levels, address, self._each, now)
-        near = self._level(self._prefixes, network, self._prefix, now) if self._prefix else 1.0
-        granted = own >= 1 and near >= 1
-        self._levels[address] = (own - granted, now)
-        if self._prefix:
+        if self._prefix is None:
+            granted = own >= 1
+        else:
+            network = prefix_of(host)
+            near = self._level(self._prefixes, network, self._prefix, now)
+            granted = own >= 1 and near >= 1
             self._prefixes[network] = (near - granted, now)
+        self._levels[address] = (own - granted, now)
         if self._together:
             self._common = (common - granted, now)
         return granted

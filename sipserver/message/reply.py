@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from sipserver.message.error import MessageError
+from sipserver.message.fields import Via
 from sipserver.message.grammar import split_list
 from sipserver.message.headers import KEYS, Headers
 from sipserver.message.message import Request, Response
@@ -59,12 +59,13 @@ def mark_source(request: Request, host: str, port: int) -> None:
         params = params.with_value("received", host)
     if symmetric:
         params = params.with_value("rport", str(port))
+    if params is via.params:
+        return
+    marked = Via(via.transport, via.host, via.port, params)
     first, *others = request.headers.lines("via")
-    if params is not via.params:
-        marked = replace(via, params=params)
-        request.headers.replace("Via", [", ".join([str(marked), *split_list(first)[1:]]), *others])
-        # What was just written need not be read again.
-        request.headers.views["via"] = marked
+    request.headers.replace("Via", [", ".join([str(marked), *split_list(first)[1:]]), *others])
+    # What was just written need not be read again.
+    request.headers.views["via"] = marked
 
 
 def _has_tag(request: Request) -> bool:

@@ -37,13 +37,26 @@ class Packet(NamedTuple):
 
 
 class Glance(NamedTuple):
-    """What the first lines say. `method` or `status` is None; `call_id` and `cseq` are empty where they could not be found."""
+    """What the first lines say. `method` or `status` is None; `call_id` and `cseq` are empty where they could not be found.
+
+    `about` is the Request-URI or the reason; `head` the message's bytes and where its header lines begin and end.
+    """
 
     method: str | None
     status: int | None
-    subject: str
     call_id: str
-    cseq: str
+    about: bytes
+    head: tuple[bytes, int, int]
+
+    @property
+    def subject(self) -> str:
+        """The Request-URI or the reason."""
+        return _text(self.about)
+
+    @property
+    def cseq(self) -> str:
+        """`1 INVITE`."""
+        return " ".join(_value(*self.head, b"\r\nCSeq:", _CSEQ).split())
 
     @property
     def kind(self) -> str:
@@ -62,20 +75,20 @@ def glance(data: bytes) -> Glance | None:
     if start is None:
         return None
     method, uri, status, reason = start.groups()
-    head = data[start.end() - 1 : data.find(b"\r\n\r\n") + 4 or None]
+    begin, end = start.end() - 1, data.find(b"\r\n\r\n")
+    if end < 0:
+        end = len(data)
+    call_id = _value(data, begin, end, b"\r\nCall-ID:", _CALL_ID)
+    about = uri or reason or b""
     return Glance(
-        _text(method) if method else None,
-        int(status) if status else None,
-        _text(uri or reason or b""),
-        _value(head, b"\r\nCall-ID:", _CALL_ID),
-        " ".join(_value(head, b"\r\nCSeq:", _CSEQ).split()),
+        _text(method) if method else None, int(status) if status else None, call_id, about, (data, begin, end)
     )
 
 
-def _value(head: bytes, usual: bytes, pattern: re.Pattern[bytes]) -> str:
+def _value(data: bytes, begin: int, end: int, usual: bytes, pattern: re.Pattern[bytes]) -> str:
     """A header's value; as nearly everybody spells the name it is found at once, and otherwise searched for."""
-    found = pattern.match(head, at) if (at := head.find(usual)) >= 0 else None
-    found = found or pattern.search(head)
+    found = pattern.match(data, at, end) if (at := data.find(usual, begin, end)) >= 0 else None
+    found = found or pattern.search(data, begin, end)
     return _text(found[1]) if found else ""
 
 

@@ -7,8 +7,9 @@ for tens of thousands of calls: 20 kB of each would stay until then. This way a 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
-from weakref import WeakMethod, ref
+from types import MethodType
+from typing import Generic, TypeVar, cast
+from weakref import ref
 
 T = TypeVar("T")
 
@@ -32,11 +33,12 @@ class Owned(Generic[T]):
 
 def weakly(method: Callable[[], None]) -> Callable[[], None]:
     """Calls a bound method as long as its object lives."""
-    reference = WeakMethod(method)
+    bound = cast(MethodType, method)
+    owner, function = ref(bound.__self__), bound.__func__
 
     def call() -> None:
-        alive = reference()
+        alive = owner()
         if alive is not None:
-            alive()
+            function(alive)
 
     return call
