@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from sipserver.message import MessageError, Request, Response, SipUri
+from sipserver.message.remembered import remembered
 from sipserver.numbers import masked
 from sipserver.protocols import LiveEvent
 
@@ -99,7 +100,12 @@ def masked_uri(uri: str) -> str:
 
 def _cseq(message: Request | Response) -> str:
     """As it was written: who wrote it badly is shown that."""
-    return " ".join((message.headers.get("cseq") or "").split())[:_CSEQ_SHOWN]
+    return _spaced(message.headers.first("cseq") or "")
+
+
+@remembered
+def _spaced(text: str) -> str:
+    return " ".join(text.split())[:_CSEQ_SHOWN]
 
 
 def _shorten(table: OrderedDict[str, str] | OrderedDict[str, deque[Rung]], size: int) -> None:

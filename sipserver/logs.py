@@ -13,12 +13,12 @@ from typing import Literal
 
 import structlog
 
-from sipserver.message.remembered import remembered
-
 log = structlog.get_logger(__name__)
 
 _BARE = re.compile(r"[^\s\"'=\\]+")
 """Values that need no quotes."""
+_LONGEST_REMEMBERED = 64
+"""Characters."""
 
 
 def configure(level: Literal["debug", "info", "warning", "error"], form: Literal["console", "json"]) -> None:
@@ -93,10 +93,16 @@ def _values(values: Mapping[str, object]) -> str:
     return " ".join([f"{key}={value if type(value) is int else _plain(str(value))}" for key, value in values.items()])
 
 
-@remembered
 def _plain(text: str) -> str:
-    """Most values of a line stood in one of the lines before."""
+    return _remembered(text) if len(text) <= _LONGEST_REMEMBERED else _quoted(text)
+
+
+def _quoted(text: str) -> str:
     return text if _BARE.fullmatch(text) and text.isprintable() else repr(text)
+
+
+_remembered = lru_cache(2048)(_quoted)
+"""Most values of a line stood in one of the lines before."""
 
 
 def _one_line(text: str) -> str:

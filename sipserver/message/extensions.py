@@ -26,7 +26,8 @@ def supports(request: Request, tag: str) -> bool:
 
 
 def _names(message: Request | Response, header: str, tag: str) -> bool:
-    return any(value.lower() == tag for value in message.headers.all(header))
+    values = message.headers.all(header)
+    return bool(values) and any(value.lower() == tag for value in values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,11 @@ class Headers:
         values = self._index.get(KEYS.get(name) or key_of(name))
         return values[0] if values else None
 
+    def first(self, key: str) -> str | None:
+        """As `get`, for who has the name in lower case and spelled out."""
+        values = self._index.get(key)
+        return values[0] if values else None
+
     def wire(self) -> list[str]:
         """The lines as they are written, without line ends."""
         return [f"{name}: {value}" for name, value in self._lines]

@@ -56,7 +56,8 @@ class _Views:
     @property
     def call_id(self) -> str:
         """The Call-ID, byte-exact."""
-        return self._only("call-id")
+        found: str | None = self.headers.views.get("call-id")
+        return self._field("call-id", str) if found is None else found
 
     @property
     def cseq(self) -> CSeq:
@@ -87,7 +88,7 @@ class _Views:
         return found
 
     def _only(self, key: str) -> str:
-        value = self.headers.get(key)
+        value = self.headers.first(key)
         if not value:
             raise MessageError(f"There is no {key} header.")
         return value

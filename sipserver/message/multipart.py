@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sipserver.message.error import MessageError
 from sipserver.message.params import Params
+from sipserver.message.remembered import remembered
 
 _FIELD = re.compile(rb"^([a-z-]++)[ \t]*:((?:[^\r\n]|\r?\n[ \t])*+)", re.IGNORECASE | re.MULTILINE)
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
@@ -21,6 +22,7 @@ class Part:
     content: bytes
 
 
+@remembered
 def media_type(content_type: str) -> str:
     """The type, or the disposition, without its parameters, in lower case."""
     return content_type.partition(";")[0].strip(" \t").lower()

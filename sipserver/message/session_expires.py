@@ -28,7 +28,10 @@ class SessionExpires:
     @classmethod
     def of(cls, message: Request | Response) -> SessionExpires | None:
         """None where there is none; what is no number of seconds is as if it were not there."""
-        value, *params = (message.headers.get("session-expires") or "").split(";")
+        text = message.headers.first("session-expires")
+        if text is None:
+            return None
+        value, *params = text.split(";")
         seconds = _number(value)
         if seconds is None:
             return None
@@ -42,7 +45,8 @@ class SessionExpires:
 
 def min_se(message: Request | Response) -> int:
     """The smallest session interval that whoever wrote this takes, in seconds."""
-    return max(MIN_SE, _number((message.headers.get("min-se") or "").partition(";")[0]) or 0)
+    text = message.headers.first("min-se")
+    return MIN_SE if text is None else max(MIN_SE, _number(text.partition(";")[0]) or 0)
 
 
 def knows_timers(request: Request) -> bool:
