@@ -33,7 +33,7 @@ class AudioCodec:
 
         Opus always has two channels there (RFC 7587 section 7), which some forget.
         """
-        same = other.name.upper() == self.codec.value.upper() and other.rate == self.rate
+        same = other.name.upper() == self.codec.upper() and other.rate == self.rate
         return same and other.channels in {1, self.channels}
 
     def format(self, payload_type: int, theirs: Format | None = None) -> Format:
@@ -58,7 +58,7 @@ def codecs_named(names: Sequence[str]) -> tuple[AudioCodec, ...]:
 
     Names that we do not speak are left out, and Opus where its library is missing.
     """
-    known = {codec.codec.value.upper(): codec for codec in _ALL if codec is not OPUS or opus.library() is not None}
+    known = {codec.codec.upper(): codec for codec in _ALL if codec is not OPUS or opus.library() is not None}
     return tuple(known[name.upper()] for name in names if name.upper() in known) or G711
 
 

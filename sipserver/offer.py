@@ -220,7 +220,7 @@ class OfferAnswer:
 
     def _pick(self, common: list[Format]) -> Format:
         if self.negotiated is not None:
-            in_use = [form for form in common if form.name.upper() == self.negotiated.format.codec.value.upper()]
+            in_use = [form for form in common if form.name.upper() == self.negotiated.format.codec.upper()]
             common = in_use or common
         if self._prefer_ours:
             return min(common, key=lambda form: next(i for i, codec in enumerate(self._codecs) if codec.matches(form)))
@@ -273,7 +273,7 @@ class OfferAnswer:
         media = tuple(audio if line is None else line for line in self._lines)
         session = Session(self._origin, media, self._host)
         if session != self._sent:
-            self._origin = replace(self._origin, version=self._origin.version + 1)
+            self._origin = Origin(self._origin.session_id, self._origin.version + 1, self._host)
             self._sent = Session(self._origin, media, self._host)
         return bytes(self._sent)
 

@@ -40,6 +40,7 @@ _RTCP = re.compile(r"\s*([0-9]{1,5})(?:\s+IN\s+IP[46]\s+(\S+))?\s*", re.IGNORECA
 _WORD = re.compile(r"[^\s\x00]+")
 _REMEMBERED_BYTES = 4096
 """Longer descriptions are read anew, so that nobody can fill the memory with them."""
+_REMEMBERED_ATTRIBUTES = 64
 _DIRECTIONS = frozenset(direction.value for direction in Direction)
 _HELD = ("0.0.0.0", "::")
 _MAX_DEPTH = 3
@@ -91,16 +92,10 @@ class Media:
         return _first(self.attributes, name)
 
     @property
-    def codecs(self) -> list[Format]:
+    def codecs(self) -> tuple[Format, ...]:
         """What the line offers, in its order; numbers without a known meaning are left out."""
-        maps = dict(_rtpmap(value) for name, value in self.attributes if name == "rtpmap" and value)
-        fmtps = dict(_fmtp(value) for name, value in self.attributes if name == "fmtp" and value)
-        found = []
-        for text in self.formats:
-            name, rate, channels = maps.get(text) or STATIC.get(text) or _UNKNOWN
-            if name:
-                found.append(Format(int(text), name, rate, channels, fmtps.get(text)))
-        return found
+        read = _remembered_codecs if len(self.attributes) <= _REMEMBERED_ATTRIBUTES else _codecs
+        return read(self.formats, self.attributes)
 
     @property
     def ptime(self) -> int | None:
@@ -138,13 +133,13 @@ class Session:
             raise SdpError("A session description begins with v=0.")
         at = [i for i, line in enumerate(lines) if line.startswith("m=")]
         at.append(len(lines))
-        head = lines[: at[0]]
+        head = _section(lines[: at[0]])
         return cls(
-            origin=_parse_origin(_value(head, "o=")),
-            media=tuple(_parse_media(lines[i:j]) for i, j in pairwise(at)),
-            host=_parse_host(_value(head, "c=")),
-            name=_value(head, "s=") or "-",
-            attributes=_parse_attributes(head),
+            origin=_parse_origin(head.get("o=")),
+            media=tuple([_parse_media(_section(lines[i:j])) for i, j in pairwise(at)]),
+            host=_parse_host(head.get("c=")),
+            name=head.get("s=") or "-",
+            attributes=_parse_attributes(head["a="]),
         )
 
     @classmethod
@@ -213,8 +208,33 @@ def _sdp_part(part: Part, depth: int) -> bytes | None:
     return next((content for content in found if content is not None), None)
 
 
-def _value(lines: list[str], letter: str) -> str | None:
-    return next((line[2:].strip() for line in lines if line.startswith(letter)), None)
+def _codecs(formats: tuple[str, ...], attributes: tuple[Attribute, ...]) -> tuple[Format, ...]:
+    maps = dict(_rtpmap(value) for name, value in attributes if name == "rtpmap" and value)
+    fmtps = dict(_fmtp(value) for name, value in attributes if name == "fmtp" and value)
+    found = []
+    for text in formats:
+        name, rate, channels = maps.get(text) or STATIC.get(text) or _UNKNOWN
+        if name:
+            found.append(Format(int(text), name, rate, channels, fmtps.get(text)))
+    return tuple(found)
+
+
+_remembered_codecs = lru_cache(256)(_codecs)
+"""A peer offers the same in each of its calls."""
+
+
+def _section(lines: list[str]) -> dict[str, str]:
+    """The first line of each kind; all attributes, one below the other."""
+    found: dict[str, str] = {}
+    attributes = []
+    for line in lines:
+        kind = line[:2]
+        if kind == "a=":
+            attributes.append(line[2:])
+        elif kind not in found:
+            found[kind] = line[2:].strip()
+    found["a="] = "\n".join(attributes)
+    return found
 
 
 def _parse_origin(text: str | None) -> Origin:
@@ -232,18 +252,26 @@ def _parse_host(text: str | None) -> str | None:
     return match[1]
 
 
-def _parse_media(lines: list[str]) -> Media:
-    match = _MEDIA.fullmatch(lines[0][2:].strip())
+def _parse_media(lines: dict[str, str]) -> Media:
+    match = _MEDIA.fullmatch(lines["m="])
     if match is None or int(match[2]) > 65535:
-        raise SdpError(f"This is no m= line: {lines[0][:80]!r}.")
+        raise SdpError(f"This is no m= line: {'m=' + lines['m='][:78]!r}.")
     kind, port, protocol, formats = match.groups()
-    host = _parse_host(_value(lines, "c="))
-    return Media(kind.lower(), int(port), protocol, tuple(formats.split()), host, _parse_attributes(lines))
+    host = _parse_host(lines.get("c="))
+    return Media(kind.lower(), int(port), protocol, tuple(formats.split()), host, _parse_attributes(lines["a="]))
 
 
-def _parse_attributes(lines: list[str]) -> tuple[Attribute, ...]:
-    pairs = (line[2:].strip().partition(":") for line in lines if line.startswith("a="))
-    return tuple((name, value if colon else None) for name, colon, value in pairs if name)
+def _parse_attributes(text: str) -> tuple[Attribute, ...]:
+    """Mostly those of the peer's call before."""
+    return _remembered_attributes(text) if len(text) <= _REMEMBERED_BYTES else _read_attributes(text)
+
+
+def _read_attributes(text: str) -> tuple[Attribute, ...]:
+    pairs = [line.strip().partition(":") for line in text.split("\n")]
+    return tuple([(name, value if colon else None) for name, colon, value in pairs if name])
+
+
+_remembered_attributes = lru_cache(256)(_read_attributes)
 
 
 def _first(attributes: tuple[Attribute, ...], wanted: str) -> str | None:

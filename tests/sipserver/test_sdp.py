@@ -39,14 +39,14 @@ def test_a_trunks_offer_is_read() -> None:
     audio, video = session.media
     assert (audio.kind, audio.port, audio.protocol, video.port) == ("audio", 49170, "RTP/AVP", 0)
     assert audio.formats == ("0", "8", "18", "96", "101", "13", "77")
-    assert audio.codecs == [
+    assert audio.codecs == (
         Format(0, "PCMU", 8000),
         Format(8, "PCMA", 8000),
         Format(18, "G729", 8000),
         Format(96, "opus", 48000, 2, "useinbandfec=1"),
         Format(101, "telephone-event", 8000, 1, "0-16"),
         Format(13, "CN", 8000),
-    ]
+    )
     assert (audio.ptime, audio.maxptime, audio.rtcp_port) == (30, 60, 53020)
     assert (video.ptime, video.maxptime, video.rtcp_port) == (None, None, None)
     assert (session.host_of(audio), session.host_of(video)) == ("203.0.113.11", "203.0.113.10")
@@ -109,7 +109,7 @@ def test_an_attribute_that_makes_no_sense_is_as_if_it_were_not_there(attribute: 
         f"v=0\no=- 1 1 IN IP4 h\nm=audio 4 RTP/AVP 0 x 128 9999\na={attribute}\na=ptime:0\na=rtcp:0".encode()
     )
     [media] = session.media
-    assert media.codecs == [Format(0, "PCMU", 8000)]
+    assert media.codecs == (Format(0, "PCMU", 8000),)
     assert (media.ptime, media.rtcp_port) == (None, None)
 
 
