@@ -35,6 +35,11 @@ firewall_policy=0
 stun_server=
 [misc]
 file_transfer_protocol=none
+[audio_codec_0]
+mime=G722
+rate=8000
+channels=1
+enabled=1
 [auth_info_0]
 username=linphone
 passwd={password}
