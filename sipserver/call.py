@@ -43,6 +43,7 @@ from sipserver.protocols import CallDirection, CallEnd, CallStatus, EndedReason,
 from sipserver.renegotiation import Renegotiation
 from sipserver.replaces import Replaces
 from sipserver.sdp import sdp_body
+from sipserver.trace.rtp_view import RtpView
 from sipserver.transfer.caller import Caller
 from sipserver.transfer.obeyed import ObeyedRefers
 
@@ -69,9 +70,11 @@ class Call:
         self._rang = party.direction is CallDirection.INBOUND
         self._session: MediaSession | None = None
         self._offers = Renegotiation(partial(self._work.problem, "sip"))
+        self._rtp = RtpView(partial(services.rtp.look, party.call_id), on=services.rtp.always)
         caller = Caller(
             party=party,
             services=services,
+            rtp=self._rtp,
             leg=self._current_leg,
             session=self._agreed_session,
             spawn=self._work.spawn,
@@ -149,10 +152,10 @@ class Call:
         return True
 
     def look_at_rtp(self, *, on: bool) -> bool:
-        """Keep the headers of its RTP packets from now on, or no more. False while it has no media, and when it is over."""
+        """Keep the RTP headers of the call, and of its second legs, from now on, or no more. False without media, and when it is over."""
         if self._session is None or self.is_over:
             return False
-        self._session.look(partial(self._services.rtp.look, self.id) if on else None)
+        self._rtp.show(on=on)
         return True
 
     async def press(self, keys: str) -> KeysSent:
@@ -198,8 +201,7 @@ class Call:
             problem = f"No media could be opened: {error}"
             raise NotEstablished(Outcome(EndedReason.AT_CAPACITY), ("media", problem)) from None
         self._session.off_record.tell = partial(self._services.log.publish, self.id)
-        if self._services.rtp.always:
-            self.look_at_rtp(on=True)
+        self._rtp.follow(self._session)
         return self._session
 
     async def kept(self) -> None:

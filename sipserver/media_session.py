@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 from media.call_report import MediaReport
 from media.frames import CallMedia, Direction, MediaPlane, RtpFormat
-from media.seen import Look
 from sipserver.codecs import codecs_named
 from sipserver.legs import Source
 from sipserver.offer import OfferAnswer
 from sipserver.protocols import Trunk, TrunkOptions
 from sipserver.recording_switch import RecordingSwitch
 from sipserver.sdes import Sdes
+from sipserver.trace.rtp_view import LookFrom
 from sipserver.watched import WatchedMedia
 
 CLOSE_SECONDS = 10.0
@@ -78,7 +77,7 @@ class MediaSession:
         """Put the call off the record as an operator, or on it again."""
         await (self.off_record.resume("operator") if on else self.off_record.pause("operator"))
 
-    def look(self, who: Callable[[tuple[str, int]], Look] | None) -> None:
+    def look(self, who: LookFrom | None) -> None:
         """Have packets told to whom `who` names for our end's address; None: to nobody."""
         self._media.look(None if who is None else who((self._media.host, self._media.port)))
 

@@ -6,11 +6,12 @@ import gzip
 import json
 import os
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from sipserver.trace.keeper import CallTrace
 from sipserver.trace.masking import without_credentials
-from sipserver.trace.packet import Packet
+from sipserver.trace.packet import Address, Packet
 from sipserver.trace.rtp import RtpTrace, records_of
 
 SUFFIX = ".jsonl.gz"
@@ -30,7 +31,7 @@ class TraceFiles:
 
     def write_rtp(self, call_id: str, trace: RtpTrace) -> None:
         """Write the file of a call's RTP, whole or not at all. Raises OSError."""
-        head = {"local": trace.local, "others": trace.others, "dropped": trace.dropped}
+        head = {"ends": trace.ends, "dropped": trace.dropped}
         self._replace(call_id, RTP_SUFFIX, json.dumps(head).encode() + b"\n" + b"".join(trace.records))
 
     def read(self, call_id: str) -> CallTrace | None:
@@ -46,9 +47,8 @@ class TraceFiles:
         try:
             head, records = gzip.decompress(self._path(call_id, RTP_SUFFIX).read_bytes()).split(b"\n", 1)
             known = json.loads(head)
-            others = [(str(host), int(port)) for host, port in known["others"]]
-            host, port = known["local"]
-            return RtpTrace((str(host), int(port)), others, records_of(records), known["dropped"])
+            ends = [(_address(ours), _address(other)) for ours, other in known["ends"]]
+            return RtpTrace(ends, records_of(records), known["dropped"])
         except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
             return None
 
@@ -66,6 +66,11 @@ class TraceFiles:
 
     def _path(self, call_id: str, suffix: str) -> Path:
         return self._folder / f"{call_id}{suffix}"
+
+
+def _address(pair: Sequence[object]) -> Address:
+    host, port = pair
+    return str(host), int(str(port))
 
 
 def _line(packet: Packet) -> str:

@@ -16,7 +16,7 @@ from sipserver.trace.packet import Address
 
 _RECORD = struct.Struct("!qBHH12s")
 SIZE = _RECORD.size
-_MOST_OTHERS = 255
+_MOST_ENDS = 255
 _ELSEWHERE: Address = ("0.0.0.0", 0)
 """Where packets are said to come from when somebody sends from more addresses than are kept."""
 
@@ -33,10 +33,9 @@ class RtpHeader(NamedTuple):
 
 @dataclass(slots=True)
 class RtpTrace:
-    """Packets of one call, each `SIZE` bytes, oldest first; `dropped` older ones were not kept. `others`: the other ends by number."""
+    """Packets of one call, each `SIZE` bytes, oldest first; `dropped` older ones were not kept. `ends`: ours and the other by number."""
 
-    local: Address
-    others: list[Address] = field(default_factory=lambda: [_ELSEWHERE])
+    ends: list[tuple[Address, Address]]
     records: deque[bytes] = field(default_factory=deque)
     dropped: int = 0
 
@@ -44,13 +43,13 @@ class RtpTrace:
         """Them, unpacked."""
         for record in self.records:
             at, sent, number, length, head = _RECORD.unpack(record)
-            other = self.others[number]
-            source, target = (self.local, other) if sent else (other, self.local)
+            ours, other = self.ends[number]
+            source, target = (ours, other) if sent else (other, ours)
             yield RtpHeader(at, source, target, length, head)
 
-    def add(self, seen: RtpSeen, most: int) -> int:
-        """The newest; returns by how many there are more now."""
-        number = self._number((seen.host.decode("ascii", "replace"), seen.port))
+    def add(self, ours: Address, seen: RtpSeen, most: int) -> int:
+        """The newest, at this end of ours; returns by how many there are more now."""
+        number = self._number((ours, (seen.host.decode("ascii", "replace"), seen.port)))
         self.records.append(_RECORD.pack(seen.at_us, seen.sent, number, min(seen.length, 0xFFFF), seen.head))
         if len(self.records) <= most:
             return 1
@@ -58,14 +57,14 @@ class RtpTrace:
         self.dropped += 1
         return 0
 
-    def _number(self, other: Address) -> int:
+    def _number(self, ends: tuple[Address, Address]) -> int:
         try:
-            return self.others.index(other)
+            return self.ends.index(ends)
         except ValueError:
-            if len(self.others) > _MOST_OTHERS:
+            if len(self.ends) > _MOST_ENDS:
                 return 0
-            self.others.append(other)
-            return len(self.others) - 1
+            self.ends.append(ends)
+            return len(self.ends) - 1
 
 
 class RtpTraces:
@@ -83,12 +82,12 @@ class RtpTraces:
         return len(self._calls)
 
     def look(self, call_id: str, local: Address) -> Look:
-        """What is to be told of a call's packets from now on; `local` is our end."""
-        trace = self._calls.setdefault(call_id, RtpTrace(local))
+        """What is to be told of a call's packets from now on; `local` is our end, each leg has its own."""
+        trace = self._calls.setdefault(call_id, RtpTrace([(local, _ELSEWHERE)]))
 
         def take(seen: RtpSeen) -> None:
             if self._calls.get(call_id) is trace:
-                self.packets += trace.add(seen, self._call_packets)
+                self.packets += trace.add(local, seen, self._call_packets)
                 self._shorten()
 
         return take

@@ -132,7 +132,7 @@ class Traces:
         if trace is None and self._files is not None:
             return await asyncio.to_thread(self._files.read_rtp, call_id)
         # What goes on being told must not change under the thread that writes it down.
-        return trace and replace(trace, others=[*trace.others], records=trace.records.copy())
+        return trace and replace(trace, ends=[*trace.ends], records=trace.records.copy())
 
     async def _write(self, call_id: str) -> None:
         try:

@@ -10,17 +10,19 @@ from typing import Any
 from sipserver.legs import Leg
 from sipserver.media_session import MediaSession
 from sipserver.party import Party, Services
+from sipserver.trace.rtp_view import RtpView
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """`leg` and `session` give those of the moment. `spawn` starts work that ends with the call; `write` hands a line to the call
     log without waiting; `problem` notes a sentence of SIP for the call's problems. `being_referred`: another leg is on its way,
-    because the peer asked for it.
+    because the peer asked for it. `rtp` follows the sessions whose packets may be looked at.
     """
 
     party: Party
     services: Services
+    rtp: RtpView
     leg: Callable[[], Leg]
     session: Callable[[], MediaSession]
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]

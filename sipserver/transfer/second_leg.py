@@ -69,6 +69,7 @@ class SecondLeg:
         except MediaUnavailable as error:
             caller.problem(f"Nobody could be called to take the caller over: {error}")
             raise NotTransferred(TransferFailure.UNAVAILABLE) from None
+        caller.rtp.follow(session)
         try:
             return cls(partial(_invite, caller, parts.endpoint, trunk, target), session, on_ringing, caller.problem)
         except MessageError as error:

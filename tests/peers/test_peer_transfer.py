@@ -14,11 +14,13 @@ import pytest
 
 from sipserver.demo.phone import Phone, PhoneCall
 from tests.peers import scripts
+from tests.peers.capture import TSHARK, Capture
 from tests.peers.sipp import Sipp, needs_sipp
 from tests.peers.switchboard import CALLER, PATIENCE, Switchboard, said
 from tests.tones import Pcm, heard_at, hears, tone
 
 pytestmark = pytest.mark.peer
+ENVIRONMENT = {"ANTIPHON__TRACE__RTP": "true"}
 HUMAN = "+12025550188"
 CALLERS_TONE, HUMANS_TONE = 700, 1100
 CHIME = 659.25
@@ -149,9 +151,13 @@ def test_two_telephones_hear_each_other_after_music_and_a_briefing(switchboard: 
             await caller.close()
             await human.close()
             call = await switchboard.finished(line)
+            ports.extend((caller.line.port, human.line.port))
             return call, await switchboard.recording(call, "wav", tmp_path)
 
+    ports: list[int] = []
     call, recording = switchboard.run(scene())
+    if TSHARK is not None:
+        switchboard.run(both_legs_are_traced(switchboard, call["id"], ports, tmp_path / "trace.pcap"))
     assert (call["status"], call["endedReason"]) == ("completed", "transferred")
     [transfer] = call["transferCalls"]
     assert (transfer["transferType"], transfer["transferStatus"], transfer["status"]) == (
@@ -166,6 +172,17 @@ def test_two_telephones_hear_each_other_after_music_and_a_briefing(switchboard: 
     # At the end there is half a second of each: left the caller, right the human.
     for side, frequency in ((0, CALLERS_TONE), (1, HUMANS_TONE)):
         assert sum(heard_at(pcm[-4 * SECOND :, side], frequency)) >= 10
+
+
+async def both_legs_are_traced(board: Switchboard, call_id: str, ports: list[int], path: Path) -> None:
+    """tshark finds in the call's trace what went to each telephone, and came from it, at a port of ours for each."""
+    assert board.node.http is not None
+    path.write_bytes((await board.node.http.get(f"/v1/calls/{call_id}/trace?format=pcap")).content)
+    trace = Capture(path, board.node.sip[1], ports[0])
+    found = {port: await Capture(path, board.node.sip[1], port).rtp(f"udp.port == {port}") for port in ports}
+    assert all(len(packets) > 50 and len({packet.ssrc for packet in packets}) == 2 for packets in found.values())
+    ours = await trace.fields(f"udp.srcport in {{{ports[0]}, {ports[1]}}}", "udp.srcport", "udp.dstport")
+    assert len({tuple(pair) for pair in ours}) == len({pair[1] for pair in ours}) == 2
 
 
 def test_a_human_who_is_busy_leaves_the_caller_with_the_agent(switchboard: Switchboard) -> None:

@@ -75,6 +75,20 @@ def test_who_is_told_of_after_it_was_forgotten_keeps_nothing() -> None:
     assert (traces.packets, traces.of("call")) == (0, None)
 
 
+def test_each_leg_has_an_end_of_ours() -> None:
+    traces, second = RtpTraces(), ("192.0.2.1", 20_002)
+    for ours, other in ((OURS, PEER), (second, ("198.51.100.8", 4000))):
+        look = traces.look("call", ours)
+        look(seen(1, other=other))
+        look(seen(2, sent=True, other=other))
+    assert [(one.source, one.target[1]) for one in headers(traces.of("call"))] == [
+        (PEER, 20_000),
+        (OURS, 4000),
+        (("198.51.100.8", 4000), 20_002),
+        (second, 4000),
+    ]
+
+
 def test_a_flood_from_ever_other_addresses_is_bounded() -> None:
     traces = RtpTraces()
     look = traces.look("call", OURS)
@@ -82,7 +96,7 @@ def test_a_flood_from_ever_other_addresses_is_bounded() -> None:
         look(seen(number, other=("203.0.113.9", 1024 + number)))
     kept = traces.of("call")
     assert kept is not None
-    assert (len(kept.others), len(kept.records)) == (256, 1000)
+    assert (len(kept.ends), len(kept.records)) == (256, 1000)
     assert headers(kept)[-1].source == ("0.0.0.0", 0)
 
 
@@ -100,8 +114,10 @@ def test_a_finished_call_has_its_packets_in_a_file(tmp_path: Path) -> None:
         now = [100.0]
         traces = Traces(Keeper(), TraceFiles(tmp_path), lambda: now[0])
         look = traces.rtp.look("call", OURS)
+        second = traces.rtp.look("call", ("192.0.2.1", 20_002))
         for number in range(5):
             look(seen(number, sent=number % 2 == 1))
+            second(seen(number, sent=number % 2 == 0))
         live = await traces.pcap("call")
         traces.observe("call", LiveEvent("status", {"status": CallStatus.COMPLETED, "endedReason": None}))
         now[0] += LINGER
