@@ -23,7 +23,7 @@ _NEVER = 1_000_000_000
 LOOK_SECONDS = 60.0
 QUIET_SECONDS = 600.0
 """Between two full looks of a server without calls. One takes some 0.1 s."""
-BUSY_SECONDS = 3600.0
+BUSY_SECONDS = 1800.0
 """Between two where there are calls at every minute."""
 
 

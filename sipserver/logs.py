@@ -17,8 +17,6 @@ log = structlog.get_logger(__name__)
 
 _BARE = re.compile(r"[^\s\"'=\\]+")
 """Values that need no quotes."""
-_LONGEST_REMEMBERED = 64
-"""Characters."""
 
 
 def configure(level: Literal["debug", "info", "warning", "error"], form: Literal["console", "json"]) -> None:
@@ -45,11 +43,11 @@ def configure(level: Literal["debug", "info", "warning", "error"], form: Literal
 
 def say(event: str, **values: object) -> None:
     """An info line by the shortest way, for the one event that comes with every SIP message: what structlog would write, for a
-    tenth of the time. The caller looks at the level.
+    tenth of the time. The caller looks at the level, and that no value is long: the latest are remembered.
     """
     renderer = structlog.get_config()["processors"][-1]
     if renderer is line:
-        sys.stderr.write(f"{_now()} [info     ] {event:<30} {_values(values)}\n")
+        sys.stderr.write(f"{_now()} [info     ] {event:<30} {' '.join(map(_pair, values, values.values()))}\n")
     elif isinstance(renderer, structlog.processors.JSONRenderer):
         sys.stderr.write(json.dumps(values | {"event": event, "level": "info", "timestamp": _now()}) + "\n")
     else:
@@ -90,19 +88,17 @@ def line(_: object, __: str, event: structlog.typing.EventDict) -> str:
 
 
 def _values(values: Mapping[str, object]) -> str:
-    return " ".join([f"{key}={value if type(value) is int else _plain(str(value))}" for key, value in values.items()])
+    return " ".join([f"{key}={_plain(str(value))}" for key, value in values.items()])
+
+
+@lru_cache(4096)
+def _pair(key: str, value: object) -> str:
+    """Most values of a line stood in one of the lines before."""
+    return f"{key}={_plain(str(value))}"
 
 
 def _plain(text: str) -> str:
-    return _remembered(text) if len(text) <= _LONGEST_REMEMBERED else _quoted(text)
-
-
-def _quoted(text: str) -> str:
     return text if _BARE.fullmatch(text) and text.isprintable() else repr(text)
-
-
-_remembered = lru_cache(2048)(_quoted)
-"""Most values of a line stood in one of the lines before."""
 
 
 def _one_line(text: str) -> str:
