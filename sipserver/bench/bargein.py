@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,13 @@ from media.codecs.g711 import decode, encode
 from media.frames import FRAME_MS, LINE_RATE, LINE_SAMPLES, BargeIn, Codec, Ducked, Paused, Pcm, RtpFormat, RtpRemote
 from media.inprocess import InProcessPlane
 from media.rtp import RtpPacket
-from sipserver.bench.recordings import LEVEL, Recording, Sound, noise, recordings, spoken
+from sipserver.bench.onsets import FAINT, detector_alone, loud_after, onset_of, spread
+from sipserver.bench.recordings import LEVEL, Recording, Sound, noise, recordings
 
 PEER = ("192.0.2.1", 4000)
 BEGINS = 100
 """The tick at which sounds begin."""
 TICKS = 350
-FAINT = 5.0
-"""Root mean square of the noise on every line."""
 APART = 11
 """Ticks between what one call's agent says and the next one's."""
 LOUDNESS_DB = (0, -10, -20)
@@ -40,29 +39,48 @@ ECHO_TICKS = (1, 7, 13, 25)
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One call. `sound` begins at BEGINS, `onset` samples later it is to be heard; `echo`: by how much, and how many ticks later."""
+    """One call. `sound` begins at BEGINS, `onset` samples later it is to be heard; `echo`: by how much, and how many ticks later.
+    `caller` is whose voice it is."""
 
     kind: str
     sound: Sound | None = None
     onset: int = 0
     echo: tuple[float, int] | None = None
+    caller: str = ""
 
 
 def bench_bargein(folder: Path, rounds: int = 2) -> dict[str, Any]:
     """Stops by callers, with the time from the onset of speech (its first frame within 30 dB of the loudest), and by what is none.
 
     Returned: for each sound `stopped` and `of`; for callers at each loudness also `duck_ms` and `pause_ms`, from the onset at the
-    mouth to the first packet that shows it. Raises NoRecordings.
+    mouth to the first packet that shows it. `callers`: the same of each voice, all loudnesses together, beside what the detector alone
+    takes from the same onset (`sipserver.bench.onsets`), and by how much later the sound is loud. Raises NoRecordings.
     """
     voices = recordings(folder)
     agent = max(voices, key=lambda voice: len(voice.sound))
     callers = [voice for voice in voices if voice is not agent] or voices
     scenes = [scene for turn in range(rounds) for scene in _scenes(callers, np.random.default_rng(turn))]
     heard = asyncio.run(_play(agent, scenes))
-    return {
+    found: dict[str, Any] = {
         kind: figures([one for one in heard if one.scene.kind == kind])
         for kind in dict.fromkeys(s.kind for s in scenes)
     }
+    return found | {"callers": {caller.name: caller_figures(caller, heard) for caller in callers}}
+
+
+def caller_figures(caller: Recording, heard: list[Heard]) -> dict[str, Any]:
+    """Of one voice."""
+    of_it = [one for one in heard if one.scene.caller == caller.name]
+    return {
+        "detector_alone": detector_alone(caller.sound),
+        "duck_ms": spread(_known(one.late(one.ducked) for one in of_it)),
+        "pause_ms": spread(_known(one.late(one.paused) for one in of_it)),
+        "loud_after_ms": loud_after(caller.sound),
+    }
+
+
+def _known(late: Iterable[int | None]) -> Sound:
+    return np.array([ms for ms in late if ms is not None], np.float64)
 
 
 def figures(heard: list[Heard]) -> dict[str, Any]:
@@ -98,9 +116,9 @@ class Heard:
 def _scenes(callers: list[Recording], chance: np.random.Generator) -> Iterator[Scene]:
     """One of each kind for every caller, sounds that are no voice too."""
     for caller in callers:
-        onset = int(np.argmax(spoken(caller.sound))) * LINE_SAMPLES
+        onset = onset_of(caller.sound)
         for loudness in LOUDNESS_DB:
-            yield Scene(f"speech_{loudness}_db", caller.sound * 10 ** (loudness / 20), onset)
+            yield Scene(f"speech_{loudness}_db", caller.sound * 10 ** (loudness / 20), onset, caller=caller.name)
         length = (TICKS - BEGINS) * LINE_SAMPLES
         yield Scene("cough", cough(chance))
         yield Scene("clicks", clicks(length, chance))

@@ -63,10 +63,10 @@ def _at_line_rate(pcm: Pcm, rate: int) -> Sound:
     return np.asarray(sound * LEVEL / np.sqrt((_frames(sound)[spoken(sound)] ** 2).mean()), np.float64)
 
 
-def spoken(sound: Sound) -> NDArray[np.bool_]:
-    """Which frames of 20 ms hold speech: (n // 160,)."""
+def spoken(sound: Sound, below: float = QUIET) -> NDArray[np.bool_]:
+    """Which frames of 20 ms hold speech: (n // 160,). `below`: the power, beside the loudest frame's, under which there is none."""
     power: Sound = (_frames(sound) ** 2).mean(axis=1)
-    return np.asarray(power > QUIET * power.max(), np.bool_)
+    return np.asarray(power > below * power.max(), np.bool_)
 
 
 def _frames(sound: Sound) -> Sound:

@@ -11,7 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from sipserver.bench.bargein import BEGINS, Heard, Scene, clicks, cough, figures
+from sipserver.bench.onsets import detected, detector_alone, loud_after, onset_of, spread
 from sipserver.cli import app
+from tests.tones import tone
 
 CHANCE = np.random.default_rng(1)
 
@@ -46,6 +48,22 @@ def test_sounds() -> None:
     assert 6 * 8 <= np.count_nonzero(made) <= 12 * 8
 
 
+def test_a_sound_begins_softly_or_loudly() -> None:
+    soft = np.concatenate((np.zeros(800), tone(300, 0.1, 600), tone(300, 0.1, 6000))).astype(float)
+    assert (onset_of(soft), loud_after(soft)) == (800, 100)
+    assert (onset_of(soft[1600:]), loud_after(soft[1600:])) == (0, 0)
+
+
+def test_the_detector_by_itself_is_counted_from_the_onset_to_the_end_of_its_frames() -> None:
+    """Above a threshold of 0 every frame is speech, so what is found is where frames end: eight places 4 ms apart, the second 32 ms on."""
+    sound = np.concatenate((np.zeros(1600), tone(300, 0.5))).astype(float)
+    first, second = detected(sound, threshold=-1.0)
+    assert sorted(first) == [4, 8, 12, 16, 20, 24, 28, 32]
+    assert sorted(second - first) == [32] * 8
+    assert detector_alone(sound, threshold=2.0) == {"first_ms": None, "second_ms": None}
+    assert spread(first) == {"mean": 18, "earliest": 4, "latest": 32}
+
+
 @pytest.mark.skipif("ANTIPHON_TEST_DATA" not in os.environ, reason="ANTIPHON_TEST_DATA is not set")
 def test_a_caller_stops_the_agent_and_a_click_does_not() -> None:
     folder = Path(os.environ["ANTIPHON_TEST_DATA"]) / "speech"
@@ -55,6 +73,12 @@ def test_a_caller_stops_the_agent_and_a_click_does_not() -> None:
     assert found["speech_0_db"]["stopped"] == found["speech_0_db"]["of"] == 5
     assert found["clicks"] == {"stopped": 0, "of": 5}
     assert found["speech_0_db"]["duck_ms"]["p50"] < found["speech_0_db"]["pause_ms"]["p50"] < 500
+    assert len(found["callers"]) == 5
+    for voice, told in found["callers"].items():
+        alone = told["detector_alone"]
+        # A call hears by the same detector, in packets: it cannot be sooner than the soonest place of a frame.
+        assert alone["first_ms"]["earliest"] <= told["duck_ms"]["earliest"] < told["pause_ms"]["latest"], voice
+        assert alone["first_ms"]["mean"] < alone["second_ms"]["mean"] < told["pause_ms"]["latest"], voice
 
 
 def test_a_folder_without_recordings_is_said(tmp_path: Path) -> None:
