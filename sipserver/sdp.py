@@ -41,6 +41,7 @@ _WORD = re.compile(r"[^\s\x00]+")
 _REMEMBERED_BYTES = 4096
 """Longer descriptions are read anew, so that nobody can fill the memory with them."""
 _REMEMBERED_ATTRIBUTES = 64
+_OF_FORMATS = ("rtpmap", "fmtp")
 _DIRECTIONS = frozenset(direction.value for direction in Direction)
 _HELD = ("0.0.0.0", "::")
 _MAX_DEPTH = 3
@@ -94,8 +95,9 @@ class Media:
     @property
     def codecs(self) -> tuple[Format, ...]:
         """What the line offers, in its order; numbers without a known meaning are left out."""
-        read = _remembered_codecs if len(self.attributes) <= _REMEMBERED_ATTRIBUTES else _codecs
-        return read(self.formats, self.attributes)
+        attributes = tuple([line for line in self.attributes if line[0] in _OF_FORMATS])
+        read = _remembered_codecs if len(attributes) <= _REMEMBERED_ATTRIBUTES else _codecs
+        return read(self.formats, attributes)
 
     @property
     def ptime(self) -> int | None:
@@ -262,8 +264,9 @@ def _parse_media(lines: dict[str, str]) -> Media:
 
 
 def _parse_attributes(text: str) -> tuple[Attribute, ...]:
-    """Mostly those of the peer's call before."""
-    return _remembered_attributes(text) if len(text) <= _REMEMBERED_BYTES else _read_attributes(text)
+    """Mostly those of the peer's call before. Keys are another call's each, and are not to be kept."""
+    is_kept = len(text) <= _REMEMBERED_BYTES and "crypto:" not in text
+    return _remembered_attributes(text) if is_kept else _read_attributes(text)
 
 
 def _read_attributes(text: str) -> tuple[Attribute, ...]:
