@@ -55,7 +55,7 @@ class Lookout:
         """
         challenger = _challenger(settings.guard, users)
         guard = SourceGuard(directory, time.monotonic, _policy(settings.guard), registered, challenger)
-        traces = _traces(settings.trace, folder)
+        traces = _traces(settings.trace, folder, lambda host: bool(directory.trunks_of(host)))
         sinks: list[Sink] = [traces.take]
         export = _export(settings.trace)
         if export is not None:
@@ -99,8 +99,9 @@ def _policy(guard: GuardSection) -> Policy:
     )
 
 
-def _traces(trace: TraceSection, folder: Path) -> Traces:
-    keeper, files = Keeper(Bounds(messages=trace.messages)), TraceFiles(folder) if trace.days else None
+def _traces(trace: TraceSection, folder: Path, knows: Callable[[str], bool]) -> Traces:
+    keeper = Keeper(Bounds(messages=trace.messages), knows)
+    files = TraceFiles(folder) if trace.days else None
     return Traces(keeper, files, time.monotonic, RtpTraces(always=trace.rtp))
 
 

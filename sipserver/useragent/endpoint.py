@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import ssl
 import time
@@ -32,6 +31,7 @@ from sipserver.useragent.face import EndpointLeg
 from sipserver.useragent.finder import Question
 from sipserver.useragent.identity import Identity, Limits
 from sipserver.useragent.leg import AgentLeg
+from sipserver.useragent.overload import OverloadLog
 from sipserver.useragent.placing import facing_of, trunk_hop
 from sipserver.useragent.sockets import Sockets, TlsFace, family_of
 from sipserver.useragent.tasks import Tasks
@@ -43,8 +43,6 @@ OnInvite = Callable[[Leg], Awaitable[None]]
 OnFlow = Callable[[Literal["pong", "closed"], Source], None]
 """Told of the connections: the peer answered a ping, or the connection is gone."""
 
-_QUIET_SECONDS = 30.0
-"""An overload is told of again when for so long there was none."""
 _FAREWELL_SECONDS = 2.0
 """How long `stop` waits for the answers to its BYEs, and then for those who look after the legs."""
 
@@ -104,7 +102,7 @@ class SipEndpoint:
         self._tasks = Tasks()
         self._alarm = Alarm(clock, self._ring)
         self._moving = False
-        self._shed_at = -math.inf
+        self._overload = OverloadLog(clock)
         self._leaving = False
         self._idle = asyncio.Event()
 
@@ -255,6 +253,7 @@ class SipEndpoint:
             self._act(partial(leg.hang_up, None))
         await self._farewell(self._core)
         self._alarm.stop()
+        self._overload.stop()
         await self._close()
         self._leaving = False
 
@@ -288,9 +287,7 @@ class SipEndpoint:
         answer = self._agent.shed(data, source)
         if answer is None:
             return False
-        if self._clock() - self._shed_at > _QUIET_SECONDS:
-            log.warning("sip_overload", meaning="more comes than can be handled in time: new calls get 503")
-        self._shed_at = self._clock()
+        self._overload.refused()
         self._sockets.send_datagram(*answer)
         return True
 

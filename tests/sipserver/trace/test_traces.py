@@ -78,6 +78,22 @@ def test_a_flood_of_strangers_takes_nothing_from_the_calls() -> None:
     assert keeper.of("call") == CallTrace((packet(),))
 
 
+def test_strangers_who_call_displace_no_trunks_call_that_was_refused() -> None:
+    trunk, stranger = "192.0.2.1", "203.0.113.9"
+    keeper = Keeper(Bounds(early=3), lambda host: host == trunk)
+    keeper.take("trunk", packet(at=1, peer=trunk))
+    keeper.take("trial", packet(at=2, direction=">", peer=stranger))
+    for i in range(10):
+        keeper.take(f"scan-{i}", packet(at=3 + i, peer=stranger))
+    keeper.take("scan-9", packet(RINGING, ">", at=20, peer=stranger))
+    kept = [sip_call_id for sip_call_id, _ in keeper.unclaimed()]
+    assert kept == ["scan-9", "scan-8", "scan-7", "trial", "trunk"]
+    keeper.watch("scan-9", "call")
+    call = keeper.of("call")
+    assert call is not None
+    assert len(call.packets) == 2
+
+
 def test_a_call_keeps_its_last_messages_and_all_calls_share_a_bound() -> None:
     keeper = Keeper(Bounds(messages=3, all_bytes=8 * len(INVITE)))
     for call in range(5):
