@@ -207,6 +207,7 @@ class Line:
             self._timer.cancel()
         self._registration = None
         self._keep.end()
+        self._mark_contacts()
 
     def state(self) -> RegistrationState:
         """As the contract has it."""
@@ -254,9 +255,18 @@ class Line:
             )
             self._endpoint.request(errand, partial(self._answered, registration, register.number))
         self._tell()
+        self._mark_contacts()
         if self._leaving and (self._registration is None or self._registration.over):
             self.gone.set()
         self._arm()
+
+    def _mark_contacts(self) -> None:
+        """Contacts of our calls over this trunk say `ob` while its registrar keeps to our connection (RFC 5626 section 4.3)."""
+        trunks = self._endpoint.identity.outbound
+        if self._registration is not None and self._registration.keeps_to_flow(self._means.clock()):
+            trunks.add(self.trunk.id)
+        else:
+            trunks.discard(self.trunk.id)
 
     def _answered(self, registration: Registration, number: int, outcome: Outcome) -> None:
         if registration is not self._registration:

@@ -28,6 +28,7 @@ from typing import Literal
 
 from sipserver.digest import DigestClient
 from sipserver.message import Headers, MessageError, NameAddr, Params, Request, Response, SipUri
+from sipserver.message.extensions import OUTBOUND, requires
 
 Status = Literal["registering", "registered", "failed", "stopped"]
 
@@ -114,6 +115,7 @@ class Registration:
         self._former: str | None = None
         self._found_by = account.transport
         self._outbound = True
+        self._keeps_to_flow = False
 
     # -- what is told -------------------------------------------------------------------------------------------------
 
@@ -128,6 +130,10 @@ class Registration:
     def expires_at(self, now: float) -> float | None:
         """When the binding ends if nothing is done; None where there is none."""
         return self._valid_until if self._valid_until is not None and self._valid_until > now else None
+
+    def keeps_to_flow(self, now: float) -> bool:
+        """Whether the registrar sends us what comes over the connection of the binding: it says so by Require (RFC 5626 section 6)."""
+        return self._keeps_to_flow and self.expires_at(now) is not None
 
     @property
     def over(self) -> bool:
@@ -253,6 +259,7 @@ class Registration:
         self._state, self._since = _State.IN, now
         self._former, self.last_error = None, None
         self._valid_until = now + granted
+        self._keeps_to_flow = bool(self._flow_params()) and requires(response, OUTBOUND)
         # Before it lapses, and not all at the same moment: 50–85 % of what was granted.
         self._due = now + max(1.0, granted * (0.5 + 0.35 * self._random()))
         self._learn(response, now)
@@ -363,7 +370,7 @@ class Registration:
             headers.add("Contact", f"{self._former};expires=0")
         headers.add("Expires", str(expires))
         if flow:
-            headers.add("Supported", "path, outbound")
+            headers.add("Supported", f"path, {OUTBOUND}")
         headers.add("User-Agent", account.user_agent)
         request = Request("REGISTER", str(account.registrar), headers, b"")
         if account.digest is not None:

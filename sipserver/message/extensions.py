@@ -12,6 +12,9 @@ from sipserver.message.message import Request, Response
 RELIABLE = "100rel"
 """The option tag of reliable provisional answers (RFC 3262)."""
 
+OUTBOUND = "outbound"
+"""The option tag of connections that registrars keep to (RFC 5626)."""
+
 _RACK = re.compile(rf"([0-9]{{1,10}})[ \t]++([0-9]{{1,10}})[ \t]++({TOKEN}++)")
 
 

@@ -58,7 +58,9 @@ class Limits:
 class Identity:
     """`addresses` knows which host each peer reaches us at, `ports` has the port of each transport that is there.
 
-    `random` gives that many random bytes. Tags have 64 bits of it, branches 96 (RFC 3261 section 19.3 asks for 32).
+    `random` gives that many random bytes. Tags have 64 bits of it, branches 96 (RFC 3261 section 19.3 asks for 32). `outbound` are
+    the ids of the trunks whose registrar keeps to our connection: Contacts there say `ob`, so that what comes in our calls comes
+    over it too (RFC 5626 section 4.3).
     """
 
     addresses: Addresses
@@ -66,6 +68,7 @@ class Identity:
     user_agent: str
     random: Callable[[int], bytes] = field(repr=False)
     secret: bytes = field(repr=False)
+    outbound: set[str] = field(default_factory=set)
 
     @classmethod
     def make(
@@ -106,6 +109,8 @@ class Identity:
         else:
             params = NO_PARAMS if facing.transport == "udp" else Params((("transport", facing.transport),))
             scheme = "sip"
+        if facing.trunk is not None and facing.trunk.id in self.outbound:
+            params = params.with_value("ob")
         return _contact(scheme, user, self.host(facing), self.port(facing), params)
 
     def stateless_tag(self, request: Request) -> str:

@@ -11,7 +11,7 @@ from sipserver.digest import DigestClient
 from sipserver.legs import Invitation
 from sipserver.locate import Transport, default_port, numeric
 from sipserver.message import Capabilities, Headers, MessageError, NameAddr, Request, SipUri, escape_user, scheme_of
-from sipserver.message.extensions import RELIABLE
+from sipserver.message.extensions import OUTBOUND, RELIABLE
 from sipserver.message.session_expires import MIN_SE, SessionExpires
 from sipserver.presentation import dialled, presented
 from sipserver.protocols import Trunk, TrunkOptions
@@ -66,7 +66,7 @@ def placing_of(invitation: Invitation, identity: Identity) -> Placing:
     headers.add("Contact", identity.contact(user, facing_of(trunk)))
     able = TRANSFERABLE if invitation.takes_refer else ABLE
     headers.add("Allow", able.allow)
-    for name, value in extensions_of(able, trunk.options):
+    for name, value in extensions_of(able, trunk.options, outbound=trunk.id in identity.outbound):
         headers.add(name, value)
     if invitation.replaces is not None:
         headers.add("Replaces", str(invitation.replaces))
@@ -95,9 +95,10 @@ def options_of(trunk: Trunk, identity: Identity) -> Placing:
     return replace(placing, contact=lambda facing: identity.contact(user, facing))
 
 
-def extensions_of(able: Capabilities, options: TrunkOptions) -> list[tuple[str, str]]:
-    """What an INVITE over this trunk supports, and what it requires (RFC 3262 section 4, RFC 4028 section 7.1)."""
+def extensions_of(able: Capabilities, options: TrunkOptions, *, outbound: bool = False) -> list[tuple[str, str]]:
+    """What an INVITE over this trunk supports, and what it requires (RFC 3262 section 4, RFC 4028 section 7.1, RFC 5626 section 4.3)."""
     supported = [tag for tag in able.options if tag != RELIABLE or options.reliable100 != "off"]
+    supported += [OUTBOUND] if outbound else []
     required = [RELIABLE] if options.reliable100 == "required" else []
     timer = [] if options.session_timer is None else [str(SessionExpires(max(options.session_timer, MIN_SE)))]
     named = (("Supported", supported), ("Require", required), ("Session-Expires", timer))

@@ -7,15 +7,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sipserver.legs import Source
+from sipserver.legs import Invitation, Source
 from sipserver.locate import Target
-from sipserver.message import Headers, Request, response_to
+from sipserver.message import Headers, Request, SipUri, response_to
 from sipserver.probes import Probes
 from sipserver.protocols import RegistrationState, Trunk, TrunkHealth, TrunkOptions
 from sipserver.registrar_client import Means, Registrations
 from sipserver.useragent.addresses import Addresses, Told
 from sipserver.useragent.exchange import Errand, Outcome
 from sipserver.useragent.identity import Identity
+from sipserver.useragent.placing import placing_of
 from tests import virtual_time
 from tests.sipserver.transcripts import counting_random
 
@@ -40,6 +41,7 @@ class FakeFlows:
         self.pings: list[float] = []
         self.dropped: list[Target] = []
         self.alive = True
+        self.says: list[tuple[str, str]] = []
         self.answer: Callable[[Request], int | None] = lambda _request: 200
         self._on_flow: Callable[[Any, Source], None] = lambda *_: None
 
@@ -51,7 +53,7 @@ class FakeFlows:
             return
         request.headers.insert("Via", "SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK1")
         response = response_to(
-            request, status, to_tag="r", headers=[("Expires", request.headers.get("Expires") or "0")]
+            request, status, to_tag="r", headers=[("Expires", request.headers.get("Expires") or "0"), *self.says]
         )
         outcome = Outcome(status, "", response, request, Target("tcp", "192.0.2.9", 5060))
         asyncio.get_running_loop().call_soon(done, outcome)
@@ -170,6 +172,31 @@ def test_a_lost_connection_is_registered_again_at_once() -> None:
         await asyncio.sleep(39)
         flows.tell("closed")
         assert [at for at, _ in flows.requests] == [0, 40]
+
+    run(test, ALICE)
+
+
+def test_calls_say_that_they_want_what_comes_over_the_connection_that_the_registrar_keeps_to() -> None:
+    """RFC 5626 section 4.3; the registrar says by Require that it does (section 6)."""
+
+    def placed(flows: FakeFlows, trunk: Trunk = ALICE) -> Request:
+        return placing_of(Invitation(trunk, "+12025550199", "+12025550123", sdp=b""), flows.identity).request
+
+    async def test(registrations: Registrations, flows: FakeFlows) -> None:
+        assert flows.identity.outbound == set()
+        assert "ob" not in SipUri.parse(placed(flows).contacts[0].uri).params
+        assert "outbound" not in placed(flows).headers.all("Supported")
+        flows.says = [("Require", "outbound")]
+        flows.tell("closed")
+        await asyncio.sleep(30)
+        assert flows.identity.outbound == {"alice"}
+        request = placed(flows)
+        assert "ob" in SipUri.parse(request.contacts[0].uri).params
+        assert "outbound" in request.headers.all("Supported")
+        assert "ob" not in SipUri.parse(placed(flows, PEER).contacts[0].uri).params
+        flows.answer = lambda _request: None
+        flows.tell("closed")
+        assert flows.identity.outbound == set()
 
     run(test, ALICE)
 
