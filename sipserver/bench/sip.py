@@ -13,23 +13,23 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sipserver.bench import sipp
-from sipserver.bench.sipp import Load, Tally
+from sipserver.bench.sipp import Load, Tally, Transport
 
 Mode = Literal["signalling", "rows"]
 
 
-def bench_sip(rate: int, seconds: float, mode: Mode) -> dict[str, Any]:
-    """Ring `rate` times a second. Each process has a core of its own where there are two; raises SippMissing.
+def bench_sip(rate: int, seconds: float, mode: Mode, transport: Transport = "udp") -> dict[str, Any]:
+    """Ring `rate` times a second, over TCP by one connection. Each process has a core of its own where there are two; raises SippMissing.
 
     Returned, for us and for SIPp's callee in the same run: calls that went well, failures, retransmissions, `calls_per_s`,
     `answer_ms` from INVITE to 200 (p50, p95, max) and `core_us_per_call`, the processor time of the answering process.
     """
-    return asyncio.run(_bench(rate, seconds, mode))
+    return asyncio.run(_bench(rate, seconds, mode, transport))
 
 
-async def _bench(rate: int, seconds: float, mode: Mode) -> dict[str, Any]:
+async def _bench(rate: int, seconds: float, mode: Mode, transport: Transport) -> dict[str, Any]:
     cores = sorted(os.sched_getaffinity(0))
-    load = Load(rate, seconds, cpu=cores[-1] if len(cores) > 1 else None)
+    load = Load(rate, seconds, cpu=cores[-1] if len(cores) > 1 else None, transport=transport)
     ours = cores[0] if len(cores) > 1 else -1
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
@@ -37,7 +37,8 @@ async def _bench(rate: int, seconds: float, mode: Mode) -> dict[str, Any]:
             (folder / name).mkdir()
         measured = await _ours(mode, load, ours, folder)
         theirs = await _theirs(load, None if ours < 0 else ours, folder)
-    return {"mode": mode, "rate": rate, "seconds": seconds, "antiphon": measured, "sipp_uas": theirs}
+    run = {"mode": mode, "transport": transport, "rate": rate, "seconds": seconds}
+    return run | {"antiphon": measured, "sipp_uas": theirs}
 
 
 async def _ours(mode: Mode, load: Load, cpu: int, folder: Path) -> dict[str, Any]:
@@ -59,7 +60,7 @@ async def _ours(mode: Mode, load: Load, cpu: int, folder: Path) -> dict[str, Any
 
 async def _theirs(load: Load, cpu: int | None, folder: Path) -> dict[str, Any]:
     port = 15060
-    process = await sipp.callee(cpu, port, folder / "uas")
+    process = await sipp.callee(cpu, port, folder / "uas", load.transport)
     try:
         await asyncio.sleep(1)
         before = _cpu_seconds(process.pid)

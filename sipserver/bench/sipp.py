@@ -10,10 +10,13 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 GRACE = 40
 """Seconds that SIPp gets beyond the planned time before it gives up."""
 
+Transport = Literal["udp", "tcp"]
+_MODES: Mapping[Transport, str] = {"udp": "u1", "tcp": "t1"}
 _REASON = re.compile(r"Failed(?!Call)(\w+)\(C\)")
 
 
@@ -23,12 +26,16 @@ class SippMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`rate` calls per second for `seconds`, each held for `hold_ms`; `cpu` is the core that SIPp is bound to, None for any."""
+    """`rate` calls per second for `seconds`, each held for `hold_ms`, over one socket of `transport`.
+
+    `cpu` is the core that SIPp is bound to, None for any.
+    """
 
     rate: int
     seconds: float
     hold_ms: int = 0
     cpu: int | None = None
+    transport: Transport = "udp"
 
     @property
     def calls(self) -> int:
@@ -54,7 +61,7 @@ async def ring(port: int, load: Load, folder: Path, service: str = "service") ->
     process = await _spawn(
         load.cpu,
         folder,
-        *("-sn", "uac", f"127.0.0.1:{port}", "-i", "127.0.0.1", "-s", service),
+        *("-sn", "uac", f"127.0.0.1:{port}", "-i", "127.0.0.1", "-s", service, "-t", _MODES[load.transport]),
         *("-r", str(load.rate), "-m", str(load.calls), "-d", str(load.hold_ms), "-l", "100000"),
         *("-buff_size", "4194304", "-timeout", str(round(load.seconds) + GRACE)),
         *("-trace_stat", "-stf", "stat.csv", "-fd", "1", "-trace_rtt", "-rtt_freq", "1"),
@@ -63,9 +70,10 @@ async def ring(port: int, load: Load, folder: Path, service: str = "service") ->
     return tally(folder)
 
 
-async def callee(cpu: int | None, port: int, folder: Path) -> asyncio.subprocess.Process:
+async def callee(cpu: int | None, port: int, folder: Path, transport: Transport = "udp") -> asyncio.subprocess.Process:
     """SIPp's built-in callee, for comparison. Terminate it. Raises SippMissing."""
-    return await _spawn(cpu, folder, "-sn", "uas", "-i", "127.0.0.1", "-p", str(port), "-buff_size", "4194304")
+    where = ("-i", "127.0.0.1", "-p", str(port), "-t", _MODES[transport])
+    return await _spawn(cpu, folder, "-sn", "uas", *where, "-buff_size", "4194304")
 
 
 async def _spawn(cpu: int | None, folder: Path, *arguments: str) -> asyncio.subprocess.Process:

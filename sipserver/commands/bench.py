@@ -126,6 +126,9 @@ def sip(
     rate: Annotated[int, typer.Option("--rate", min=1, max=10_000, help="Calls a second.")] = 400,
     seconds: Annotated[float, typer.Option("--seconds", min=1, max=600, help="How long to ring.")] = 10,
     rows: Annotated[bool, typer.Option("--rows", help="With call rows in SQLite, not the signalling alone.")] = False,
+    transport: Annotated[
+        Literal["udp", "tcp"], typer.Option("--transport", help="Of all calls, over one socket.")
+    ] = "udp",
     as_json: AsJson = False,
 ) -> None:
     """Calls set up and taken down, with SIPp on the other end, beside SIPp's own callee."""
@@ -133,7 +136,7 @@ def sip(
     from sipserver.bench.sipp import SippMissing
 
     try:
-        figures = bench_sip(rate, seconds, "rows" if rows else "signalling")
+        figures = bench_sip(rate, seconds, "rows" if rows else "signalling", transport)
     except SippMissing as error:
         raise fail(str(error)) from None
     _print(figures, as_json)
