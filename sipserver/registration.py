@@ -29,6 +29,7 @@ from typing import Literal
 from sipserver.digest import DigestClient
 from sipserver.message import Headers, MessageError, NameAddr, Params, Request, Response, SipUri
 from sipserver.message.extensions import OUTBOUND, requires
+from sipserver.message.retry_after import retry_after
 
 Status = Literal["registering", "registered", "failed", "stopped"]
 
@@ -318,7 +319,7 @@ class Registration:
         else:
             if response.status < 500 and response.status != 408:
                 self._valid_until = None
-            self._wait(now, _seconds((response.headers.get("Retry-After") or "").split(";")[0].split("(")[0]))
+            self._wait(now, retry_after(response))
 
     def _raised(self, response: Response) -> bool:
         """Whether a 423 asked for longer than we did, and for something sensible (section 10.2.8)."""
@@ -334,13 +335,13 @@ class Registration:
         self._state, self._due = _State.ASKING, None
         self._send(self._expires)
 
-    def _wait(self, now: float, retry_after: int | None) -> None:
+    def _wait(self, now: float, asked: int | None) -> None:
         self._failures += 1
         most = min(self._patience.most, self._patience.base * 2 ** min(self._failures, 30))
         delay = self._jittered(most)
-        if retry_after is not None:
+        if asked is not None:
             # Never before the time that was asked for, and not with all the others exactly then.
-            delay = max(delay, min(retry_after, self._patience.longest) * (1 + 0.1 * self._random()))
+            delay = max(delay, min(asked, self._patience.longest) * (1 + 0.1 * self._random()))
         self._number += 1
         self._state, self._due = _State.WAITING, now + delay
 

@@ -378,9 +378,9 @@ class UserAgent:
         """Find where the URI leads, now or after look-ups, and call one of the two (see `Finder`)."""
         self._finder.locate(uri, flow, found, lost, self.timers.now)
 
-    def avoid(self, target: Target) -> None:
-        """This target failed; others come before it for a while."""
-        self._finder.avoid(target, self.timers.now)
+    def avoid(self, target: Target, seconds: float | None = None) -> None:
+        """This target failed; others come before it for a while, or for as long as it said."""
+        self._finder.avoid(target, self.timers.now, seconds)
 
     def avoids(self, target: Target) -> bool:
         """Whether it failed a short while ago."""

@@ -10,6 +10,7 @@ from sipserver.digest import DigestClient, DigestError
 from sipserver.legs import Source
 from sipserver.locate import Target
 from sipserver.message import MessageError, Request, Response, SipUri
+from sipserver.message.retry_after import retry_after
 from sipserver.protocols import Trunk
 from sipserver.transaction import ClientTransaction, TransactionLayer
 from sipserver.useragent.addresses import Facing
@@ -36,8 +37,8 @@ class Postman(Protocol):
     ) -> None:
         """Find where the URI leads, now or after look-ups, and call one of the two."""
 
-    def avoid(self, target: Target) -> None:
-        """This target failed; others come before it for a while."""
+    def avoid(self, target: Target, seconds: float | None = None) -> None:
+        """This target failed; others come before it for a while, or for as long as it said."""
 
     def avoids(self, target: Target) -> bool:
         """Whether it failed a short while ago."""
@@ -151,14 +152,14 @@ class Exchange:
         else:
             self._send_anew(target)
 
-    def _next(self) -> bool:
+    def _next(self, refusal: Response | None = None) -> bool:
         """Try the next target in a transaction of its own (RFC 3263 section 4.3); False where there is none.
 
-        Somebody who has said that it rings has taken the request: what he says in the end counts.
+        Somebody who has said that it rings has taken the request: what he says in the end counts. `refusal` is the 503 of this one.
         """
         if self.target is None or self.called_off or self._final or self._answered:
             return False
-        self._postman.avoid(self.target)
+        self._postman.avoid(self.target, None if refusal is None else retry_after(refusal))
         if self._targets:
             self._send_next()
         elif self._hops:
@@ -187,10 +188,11 @@ class Exchange:
             # By the transport that the name leads to, whatever this one request travels by.
             self.request.headers.set("Contact", self._errand.contact(facing))
         self._show_credentials(target)
-        self._large_over = self._large_target(target)
+        via = str(identity.via(facing))
+        self._large_over = self._large_target(target, via)
         by = self._large_over or target
         self._facing = replace(facing, transport=by.transport)
-        self.request.headers.insert("Via", str(identity.via(self._facing)))
+        self.request.headers.insert("Via", via if by is target else str(identity.via(self._facing)))
         self.transaction = self._postman.transactions.request(
             self.request, by, self._receive, self._fail, ladder=self._errand.ladder
         )
@@ -211,14 +213,16 @@ class Exchange:
             self.request.headers.remove(name)
         self._ahead = False
 
-    def _large_target(self, target: Target) -> Target | None:
-        """The same place over TCP, for a request too large for a datagram; None where it goes as it is.
+    def _large_target(self, target: Target, via: str) -> Target | None:
+        """The same place over TCP, for a request that with this Via is too large for a datagram; None where it goes as it is.
 
         Where TCP has failed a short while ago it is not tried again.
         """
         if target.transport != "udp" or not self._errand.may_change_transport:
             return None
-        if "tcp" not in self._postman.identity.ports or len(bytes(self.request)) <= LARGE:
+        if "tcp" not in self._postman.identity.ports:
+            return None
+        if len(bytes(self.request)) + len(f"Via: {via}\r\n") <= LARGE:
             return None
         over_tcp = replace(target, transport="tcp", flow=None)
         return None if self._postman.avoids(over_tcp) else over_tcp
@@ -237,7 +241,7 @@ class Exchange:
         if self._final and response.status >= 300:
             return
         self._answered = self._answered or 100 < response.status < 200
-        if response.status == 503 and self._next():
+        if response.status == 503 and self._next(response):
             return
         if response.status in (401, 407):
             again = self._with_credentials(response)

@@ -14,7 +14,8 @@ Found = Callable[[tuple[Target, ...]], None]
 Lost = Callable[[int, str], None]
 
 AVOIDED_SECONDS = 30.0
-"""How long a target that failed comes after the others of its name."""
+"""How long a target that failed comes after the others of its name, where it does not say how long itself."""
+LONGEST_AVOIDED = 3600.0
 MAX_AVOIDED = 1000
 
 
@@ -63,10 +64,12 @@ class Finder:
 
         self._walk(locate(uri, self._ports, self._chance), None, flow, sorted_found, lost)
 
-    def avoid(self, target: Target, now: float) -> None:
-        """This target gave no answer, or 503: for a while the others of its name are tried first. It is never left out."""
+    def avoid(self, target: Target, now: float, seconds: float | None = None) -> None:
+        """This target gave no answer, or 503: the others of its name are tried first, for as long as its Retry-After asks
+        (RFC 3261 section 21.5.4), else for a while. It is never left out.
+        """
         self._failed.pop(_place(target), None)
-        self._failed[_place(target)] = now + AVOIDED_SECONDS
+        self._failed[_place(target)] = now + min(AVOIDED_SECONDS if seconds is None else seconds, LONGEST_AVOIDED)
         if len(self._failed) > MAX_AVOIDED:
             del self._failed[next(iter(self._failed))]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sipserver.dialog import Dialog
 from sipserver.legs import LegEvent, OfferAnswered, OfferRefused
 from sipserver.message import MessageError, Request, Response
+from sipserver.message.retry_after import retry_after
 from sipserver.sdp import sdp_body
 from sipserver.transaction import Alarm, cancel_of
 from sipserver.useragent.acknowledgement import Acknowledgement, ack_of
@@ -280,8 +281,7 @@ def _offers(request: Request) -> bool:
 
 
 def _retry_after(response: Response) -> float | None:
-    value = (response.headers.get("retry-after") or "").partition(";")[0].partition("(")[0].strip()
-    seconds = int(value) if value.isascii() and value.isdigit() and len(value) <= 4 else None
+    seconds = retry_after(response)
     return None if seconds is None or seconds > MAX_RETRY_AFTER else max(float(seconds), SOON)
 
 

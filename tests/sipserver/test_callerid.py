@@ -61,6 +61,12 @@ def test_a_trunk_whose_asserted_identities_do_not_count_gives_nothing_of_them() 
     assert told == {"caller_id_raw": "sip:+12025550123@198.51.100.7"}
 
 
+def test_who_was_called_first_may_stand_in_history_info() -> None:
+    """RFC 7044: its first entry."""
+    told = variables("History-Info: <sip:+12025550155@pbx.example>;index=1, <sip:+12025550177@pbx.example>;index=1.1")
+    assert told["diverted_from"] == "sip:+12025550155@pbx.example"
+
+
 def test_the_raw_value_is_that_of_the_identity_that_counts() -> None:
     told = variables('P-Asserted-Identity: <sip:anonymous@x>, "Ada L" <tel:+12025550177;verstat=No-TN-Validation>')
     assert (told["caller_id_raw"], told["caller_name"]) == ("tel:+12025550177;verstat=No-TN-Validation", "Ada L")

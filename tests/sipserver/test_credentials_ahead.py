@@ -116,6 +116,14 @@ def test_another_place_gets_nothing_before_it_asks() -> None:
     assert shown(script) == [None, "00000001", "00000002", None]
 
 
+def test_the_auth_user_is_not_the_user_of_from() -> None:
+    script = Transcript(trunk=replace(TRUNK, auth_user="4711-auth", options=replace(TRUNK.options, from_user="main")))
+    script.run(FIRST_CALL)
+    again = script.last("INVITE")
+    assert 'username="4711-auth"' in (again.headers.get("Proxy-Authorization") or "")
+    assert again.from_.uri.startswith("sip:main@")
+
+
 def test_another_trunk_and_another_password_begin_anew() -> None:
     for other in (replace(TRUNK, id="other"), replace(TRUNK, password="q")):
         script = Transcript()

@@ -93,9 +93,9 @@ def test_what_is_quoted_and_what_is_not() -> None:
         True,
         ("auth-int", "auth"),
     )
-    value = credential(challenge, 'u"v', "p", Request("INVITE", "sip:b@c;x=y"), "cn", 1)
+    value = credential(challenge, 'u"v', "p", Request("INVITE", "sip:B@c;X=y"), "cn", 1)
     head, _, tail = value.partition(' response="')
-    assert head == 'Digest username="u\\"v", realm="a \\"b\\"", nonce="n,=", uri="sip:b@c;x=y",'
+    assert head == 'Digest username="u\\"v", realm="a \\"b\\"", nonce="n,=", uri="sip:B@c;X=y",'
     assert tail[32:] == '", algorithm=md5, cnonce="cn", opaque="", qop=auth, nc=00000001'
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from sipserver.locate import Target
 from sipserver.message import SipUri
-from sipserver.useragent.finder import AVOIDED_SECONDS, MAX_AVOIDED, Finder, Question
+from sipserver.useragent.finder import AVOIDED_SECONDS, LONGEST_AVOIDED, MAX_AVOIDED, Finder, Question
 from tests.sipserver.transcripts import TRUNK, Transcript
 
 FIRST, SECOND = "192.0.2.9", "192.0.2.8"
@@ -187,6 +189,37 @@ def test_a_target_that_failed_comes_last_for_a_while_and_is_never_left_out() -> 
     script.run(("{0} ! invite\n{0} > INVITE\n" + busy).format(1.0))
     script.run(("{0} ! invite\n{0} > INVITE\n" + busy).format(1.0 + AVOIDED_SECONDS))
     assert hosts(script, "INVITE") == [FIRST, SECOND, SECOND, FIRST]
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("5", 5.0), ("120 (maintenance);duration=3600", 120.0), ("999999", LONGEST_AVOIDED), ("soon", AVOIDED_SECONDS)],
+)
+def test_a_target_is_avoided_for_as_long_as_its_retry_after_asks(said: str, seconds: float) -> None:
+    """RFC 3261 sections 20.33 and 21.5.4."""
+    script = two_targets()
+    script.run(f"0 ! invite\n0 > INVITE\n0 < 503 tag=x Retry-After='{said}'\n0 > ACK\n0 > INVITE")
+    busy = "{0} < 486 tag=y\n{0} > ACK\n{0} * Refused 486\n{0} * over"
+    script.run(busy.format(0.0))
+    for at in (seconds - 1, seconds):
+        script.run(("{0} ! invite\n{0} > INVITE\n" + busy).format(at))
+    assert hosts(script, "INVITE") == [FIRST, SECOND, SECOND, FIRST]
+
+
+def test_the_ack_of_a_refusal_goes_the_invites_way() -> None:
+    """RFC 3261 section 17.1.1.3: with the Route that the INVITE had, or a proxy sends it somewhere else."""
+    script = Transcript(trunk=replace(TRUNK, outbound_proxy="sip:192.0.2.77"))
+    script.run(
+        """
+        0.000  !  invite
+        0.000  >  INVITE Route=<sip:192.0.2.77;lr>
+        0.100  <  486 tag=x
+        0.100  >  ACK Route=<sip:192.0.2.77;lr>
+        0.100  *  Refused 486
+        0.100  *  over
+        """
+    )
+    assert script.last("ACK").uri == script.last("INVITE").uri  # type: ignore[union-attr]
 
 
 def test_what_is_avoided_is_bounded_and_a_single_target_is_tried_all_the_same() -> None:

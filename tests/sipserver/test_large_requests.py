@@ -60,6 +60,16 @@ def test_a_large_invite_goes_over_tcp_and_what_follows_does_not() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("size", "transport"), [(1300, "udp"), (1301, "tcp")])
+def test_the_limit_is_1300_bytes_as_they_are_sent(size: int, transport: str) -> None:
+    call = line()
+    invite(call, (("X-Large", "x"),))
+    (small,) = call.agent.to_send()
+    invite(call, (("X-Large", "x" * (size - len(small.data) + 1)),))
+    (sent,) = call.agent.to_send()
+    assert (len(sent.data), sent.target.transport) == (size, transport)
+
+
 def test_without_tcp_there_it_goes_over_udp_after_all_and_at_once_the_next_time() -> None:
     call = line()
     invite(call)

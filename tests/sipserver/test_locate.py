@@ -109,7 +109,7 @@ def test_without_naptr_the_services_are_asked_for_one_after_the_other_and_then_t
 
 
 def test_a_service_that_is_declared_absent_is_no_target() -> None:
-    zone: Zone = {**A, srv("_sip._udp.a.example"): [Service(0, 0, 0, ".")]}
+    zone: Zone = {**A, srv("_sip._udp.a.example"): [Service(0, 0, 0, ".")], Lookup(""): ["192.0.2.66"]}
     assert targets_of("sip:a.example;transport=udp", zone) == (Target("udp", "192.0.2.1", 5060),)
 
 

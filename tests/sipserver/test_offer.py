@@ -346,6 +346,24 @@ def test_events_of_8_khz_serve_opus_where_there_are_no_others() -> None:
     assert (leg.negotiated.format.telephone_event, leg.negotiated.format.event_rate) == (101, 8000)
 
 
+def test_numbers_that_the_session_has_given_away_are_not_given_twice() -> None:
+    """The peer's Opus has the number that our L16 would have: RFC 3264 section 8.3.2."""
+    leg = _leg(codecs=codecs_named(["opus", "L16"]))
+    leg.answer(_sdp("m=audio 5000 RTP/AVP 97 101", "a=rtpmap:97 opus/48000/2", "a=rtpmap:101 telephone-event/48000"))
+    formats = Session.parse(leg.offer()).media[0].codecs
+    assert formats[0].payload_type == 97
+    assert len({form.payload_type for form in formats}) == len(formats)
+
+
+def test_rtp_and_rtcp_on_one_port_is_not_taken_up() -> None:
+    """RFC 5761 section 5.1.1: an answer without rtcp-mux leaves RTCP on its own port, where a=rtcp says (RFC 3605)."""
+    leg = _leg()
+    answer = leg.answer(_sdp(*AUDIO, "a=rtcp:5011", "a=rtcp-mux"))
+    assert b"rtcp-mux" not in answer
+    assert leg.negotiated is not None
+    assert leg.negotiated.remote == RtpRemote("203.0.113.1", 5000, 5011)
+
+
 def test_a_new_offer_may_change_the_codec() -> None:
     leg = _leg(codecs=WIDE)
     leg.answer(_sdp("m=audio 5000 RTP/AVP 0"))

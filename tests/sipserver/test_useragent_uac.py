@@ -522,6 +522,16 @@ def test_options_are_repeated_by_timer_e_until_timer_f() -> None:
     assert script.options == [None]
 
 
+def test_timer_f_ends_a_request_that_was_only_answered_provisionally() -> None:
+    """RFC 3261 section 17.1.2.2."""
+    script = Transcript()
+    script.run("0 ! options\n0 > OPTIONS\n0.1 < 100 OPTIONS")
+    for at in (0.5, 4.5, 8.5, 12.5, 16.5, 20.5, 24.5, 28.5):
+        script.run(f"{at} > OPTIONS")
+    script.run("99 .")
+    assert script.options == [None]
+
+
 def test_a_provisional_answer_slows_timer_e_down_to_t2() -> None:
     script = Transcript()
     script.run(

@@ -6,6 +6,7 @@ import pytest
 
 from sipserver.message import Request, Response
 from sipserver.useragent.identity import ABLE
+from tests.sipserver.midcall.dialogs import called
 from tests.sipserver.transcripts import ANSWER, Transcript
 
 
@@ -373,6 +374,20 @@ def test_a_bye_that_nobody_answers_times_out() -> None:
         """
     )
     assert script.agent.idle
+
+
+def test_an_answer_is_given_again_until_timer_j() -> None:
+    """RFC 3261 section 17.2.2: for 64*T1; later the same request is a new one, whose number has been used."""
+    called().run(
+        """
+        1.000  <  OPTIONS cseq=2 branch=j
+        1.000  >  200 method=OPTIONS
+        32.900 <  OPTIONS cseq=2 branch=j
+        32.900 >  200 method=OPTIONS
+        33.100 <  OPTIONS cseq=2 branch=j
+        33.100 >  500 method=OPTIONS
+        """
+    )
 
 
 # -- re-INVITE and UPDATE ---------------------------------------------------------------------------------------------

@@ -365,6 +365,7 @@ def _is_whole(message: Request | Response) -> None:
         assert name in message.headers, f"{_summary(message)} lacks {name}"
     if isinstance(message, Response):
         assert (message.to.tag is None) <= (message.status == 100), f"{message.status} has no tag"
+        _says_where_we_are(message)
         return
     assert message.headers.get("Max-Forwards") == "70", f"{message.method} has no Max-Forwards"
     assert (message.via.branch or "").startswith("z9hG4bK"), f"{message.method} has no branch"
@@ -372,6 +373,14 @@ def _is_whole(message: Request | Response) -> None:
     assert message.from_.tag, f"{message.method} has no tag"
     if message.method in ("INVITE", "UPDATE", "REFER", "NOTIFY", "REGISTER"):
         assert len(message.contacts) == 1, f"{message.method} has no Contact"
+
+
+def _says_where_we_are(response: Response) -> None:
+    """One Contact in what makes or refreshes a dialog (RFC 3261 section 12.1.1, RFC 3311 section 5.2), none in a refusal (section 20)."""
+    if response.status >= 400:
+        assert not response.contacts, f"{response.status} has a Contact"
+    elif 100 < response.status < 300 and response.cseq.method in ("INVITE", "UPDATE"):
+        assert len(response.contacts) == 1, f"{response.status} has no Contact"
 
 
 def _summary(message: Request | Response) -> str:

@@ -64,6 +64,8 @@ def test_what_cannot_be_accepted_is_declined_and_the_call_goes_on() -> None:
         leg.tell(Offered(VIDEO_ONLY), Offered(b"nonsense"))
         await until(2)
         assert leg.did == ["ring 180", "answer", "decline 488", "decline 488"]
+        assert leg.warning is not None
+        assert leg.warning.startswith("399 antiphon ")
         assert len(stage.media.connections) == 1
         await bye(stage, leg)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import structlog
 
 from sipserver.digest import Attempt, DigestClient, challenges, credential
 from sipserver.guard import Challenger, Policy, SourceGuard
@@ -98,6 +99,14 @@ def test_an_unknown_user_is_told_what_a_wrong_password_is(user: str, password: s
     assert not stale(again)
     assert [(challenge.realm, challenge.algorithm) for challenge in challenges(again)] == [("antiphon", "SHA-256")]
     assert door.guard.shown(request) is None
+
+
+def test_a_wrong_password_is_logged_with_its_source_and_no_more_of_it() -> None:
+    door = Door()
+    request = answered(door.challenged(invite()), password="guess")
+    with structlog.testing.capture_logs() as logs:
+        door.challenged(request)
+    assert logs == [{"event": "sip_credentials_refused", "source": HOST, "log_level": "warning"}]
 
 
 def test_credentials_pass_once_and_a_higher_count_passes_again() -> None:
