@@ -195,6 +195,7 @@ class Line:
     def leave(self, *, for_good: bool = False) -> None:
         """Unregister. `for_good` gives up the flow as well; else it is kept open until `close`."""
         self._leaving = True
+        self._endpoint.identity.outbound.discard(self.trunk.id)
         if self._registration is not None:
             self._registration.leave(self._means.clock())
         if for_good:
@@ -207,7 +208,6 @@ class Line:
             self._timer.cancel()
         self._registration = None
         self._keep.end()
-        self._mark_contacts()
 
     def state(self) -> RegistrationState:
         """As the contract has it."""
@@ -261,8 +261,13 @@ class Line:
         self._arm()
 
     def _mark_contacts(self) -> None:
-        """Contacts of our calls over this trunk say `ob` while its registrar keeps to our connection (RFC 5626 section 4.3)."""
+        """Contacts of our calls over this trunk say `ob` while its registrar keeps to our connection (RFC 5626 section 4.3).
+
+        Once we leave it is for another line of the trunk to say, where there is one.
+        """
         trunks = self._endpoint.identity.outbound
+        if self._leaving:
+            return
         if self._registration is not None and self._registration.keeps_to_flow(self._means.clock()):
             trunks.add(self.trunk.id)
         else:

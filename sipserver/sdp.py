@@ -311,13 +311,16 @@ def _media_lines(media: Media) -> list[str]:
     formats = " ".join(_word(text) for text in media.formats)
     lines = [f"m={_word(media.kind)} {media.port} {_word(media.protocol)} {formats}"]
     lines += [] if media.host is None else [f"c={_address(media.host)}"]
-    return [*lines, *_attribute_lines(media.attributes)]
+    has_keys = any(name == "crypto" for name, _ in media.attributes)
+    return [*lines, *(_attribute_lines if has_keys else _remembered_lines)(media.attributes)]
 
 
-@lru_cache(256)
 def _attribute_lines(attributes: tuple[Attribute, ...]) -> tuple[str, ...]:
-    """Those of our descriptions are mostly those of the call before."""
     return tuple(_written(name, value) for name, value in attributes)
+
+
+_remembered_lines = lru_cache(256)(_attribute_lines)
+"""Those of our descriptions are mostly those of the call before. Keys are not to be kept."""
 
 
 def _written(name: str, value: str | None) -> str:

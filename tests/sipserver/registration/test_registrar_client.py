@@ -194,6 +194,9 @@ def test_calls_say_that_they_want_what_comes_over_the_connection_that_the_regist
         assert "ob" in SipUri.parse(request.contacts[0].uri).params
         assert "outbound" in request.headers.all("Supported")
         assert "ob" not in SipUri.parse(placed(flows, PEER).contacts[0].uri).params
+        registrations.follow([replace(ALICE, username="alice2")])
+        await asyncio.sleep(5)
+        assert flows.identity.outbound == {"alice"}, "Who left under the former name takes nothing from who has come."
         flows.answer = lambda _request: None
         flows.tell("closed")
         assert flows.identity.outbound == set()
