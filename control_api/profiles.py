@@ -141,6 +141,7 @@ def options_of(given: OptionFields) -> TrunkOptions:
         follow_redirects=given.follow_redirects,
         failover_hosts=tuple(given.failover_hosts),
         rtcp_xr=given.rtcp_xr,
+        auth_realm=given.auth_realm,
     )
 
 

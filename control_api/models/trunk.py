@@ -107,6 +107,7 @@ class TrunkOptions(Body):
     follow_redirects: bool = False
     failover_hosts: Annotated[list[Host], Field(max_length=7, default_factory=list), AfterValidator(_once)]
     rtcp_xr: bool = False
+    auth_realm: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)] | None = None
 
     @model_validator(mode="after")
     def _reads_national_numbers(self) -> TrunkOptions:

@@ -18,6 +18,7 @@ class TrunkOptions:
     `advertised_address`: the host in Via, Contact and SDP; peers inside `local_nets` (CIDR) see our own address instead.
     `failover_hosts`: where calls go, in this order, that the trunk's own host does not take; calls may come from them too.
     `rtcp_xr`: we ask its peers for extended reports (RFC 3611); they get ours where they ask.
+    `auth_realm`: the one realm whose challenges are answered; None: whichever the trunk names.
     `caller_id`: where an inbound caller's number is read; `context_headers`: names of headers that become variables.
     """
 
@@ -45,6 +46,7 @@ class TrunkOptions:
     follow_redirects: bool = False
     failover_hosts: tuple[str, ...] = ()
     rtcp_xr: bool = False
+    auth_realm: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from sipserver.legs import Invitation
 from sipserver.locate import Transport, default_port, numeric
 from sipserver.message import Capabilities, Headers, MessageError, NameAddr, Request, SipUri, escape_user, scheme_of
 from sipserver.message.extensions import OUTBOUND, RELIABLE
+from sipserver.message.grammar import quote
 from sipserver.message.session_expires import MIN_SE, SessionExpires
 from sipserver.presentation import dialled, presented
 from sipserver.protocols import Trunk, TrunkOptions
@@ -125,7 +126,7 @@ def account_of(trunk: Trunk, identity: Identity, line: str, learn: bool) -> Acco
         call_id=identity.call_id(),
         tag=identity.tag(),
         instance=uuid5(_INSTANCES, line).urn,
-        digest=_digest(trunk),
+        digest=digest_of(trunk),
         learn=learn and identity.addresses.learns(facing),
     )
 
@@ -180,7 +181,7 @@ def _callable(uri: str) -> str:
 def _placing(request: Request, trunk: Trunk, user: str | None) -> Placing:
     others = other_hops(trunk)
     return Placing(
-        request, trunk_hop(trunk), user, facing_of(trunk), trunk, _domain(trunk), _digest(trunk), others=others
+        request, trunk_hop(trunk), user, facing_of(trunk), trunk, _domain(trunk), digest_of(trunk), others=others
     )
 
 
@@ -218,6 +219,9 @@ def _proxy(text: str) -> SipUri:
     return SipUri.parse(bare if bare.lower().startswith(("sip:", "sips:")) else f"sip:{bare}")
 
 
-def _digest(trunk: Trunk) -> DigestClient | None:
-    user = trunk.auth_user or trunk.username
-    return None if user is None or trunk.password is None else DigestClient(user, trunk.password)
+def digest_of(trunk: Trunk) -> DigestClient | None:
+    """What answers this trunk's challenges, those of its realm where it has one set; None for a trunk without credentials."""
+    user, realm = trunk.auth_user or trunk.username, trunk.options.auth_realm
+    if user is None or trunk.password is None:
+        return None
+    return DigestClient(user, trunk.password, realms=None if realm is None else (quote(realm)[1:-1],))

@@ -42,6 +42,7 @@ EVERYTHING: dict[str, Any] = {
     "followRedirects": True,
     "failoverHosts": ["sip2.example.org", "192.0.2.99"],
     "rtcpXr": True,
+    "authRealm": "sip.example.org",
 }
 
 
@@ -71,6 +72,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"localNets": ["10.0.0.1/8"]}, "localNets.0"),
     ({"contextHeaders": ["Authorization"]}, "contextHeaders.0"),
     ({"callerId": "to"}, "callerId"),
+    ({"authRealm": "a\nb"}, "authRealm"),
     ({"failoverHosts": ["192.0.2.0/24"]}, "failoverHosts.0"),
 ]
 
@@ -145,6 +147,7 @@ def test_every_option_reaches_the_calls(tmp_path: Path) -> None:
                 follow_redirects=True,
                 failover_hosts=("sip2.example.org", "192.0.2.99"),
                 rtcp_xr=True,
+                auth_realm="sip.example.org",
             )
             assert made.directory.trunks_of("192.0.2.99") == (known,), "calls may come from all its hosts"
             path = f"/v1/trunks/{trunk['id']}"

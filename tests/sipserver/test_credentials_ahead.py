@@ -6,7 +6,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from sipserver.digest import Challenge
 from sipserver.message import Request
+from sipserver.useragent.placing import digest_of
 from sipserver.useragent.wallet import MAX_TRUNKS, Wallet
 from tests.sipserver.transcripts import TRUNK, Transcript
 
@@ -114,6 +118,22 @@ def test_another_place_gets_nothing_before_it_asks() -> None:
         """
     )
     assert shown(script) == [None, "00000001", "00000002", None]
+
+
+@pytest.mark.parametrize(("realm", "answered"), [(None, True), ("r", True), ("sip.example.com", False)])
+def test_only_the_trunks_own_realm_gets_credentials_where_it_is_set(realm: str | None, answered: bool) -> None:
+    """Whoever is called behind the trunk may challenge, too, and its proxy passes that on."""
+    script = Transcript(trunk=replace(TRUNK, options=replace(TRUNK.options, auth_realm=realm)))
+    if answered:
+        script.run(FIRST_CALL + IS_OVER)
+        return
+    script.run("0 ! invite\n0 > INVITE\n0.1 < 407 tag=x challenge\n0.1 > ACK\n0.1 * Refused 407\n0.1 * over\n40 .")
+
+
+def test_a_realm_is_compared_as_it_is_written_between_quotes() -> None:
+    client = digest_of(replace(TRUNK, options=replace(TRUNK.options, auth_realm='the "best"')))
+    assert client is not None
+    assert client.may_answer(Challenge.parse(r'Digest realm="the \"best\"", nonce="n"', False))
 
 
 def test_the_auth_user_is_not_the_user_of_from() -> None:

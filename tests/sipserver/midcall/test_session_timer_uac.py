@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sipserver.protocols import TrunkOptions
+from tests.sipserver.midcall.dialogs import calling
 from tests.sipserver.transcripts import OFFER, TRUNK, Transcript
 
 TIMED = replace(TRUNK, options=TrunkOptions(session_timer=100))
@@ -72,6 +73,21 @@ def test_a_callee_that_answers_with_next_to_nothing_is_not_refreshed_more_often_
         21.010 >  UPDATE cseq=3
         """
     )
+
+
+@pytest.mark.parametrize(("status", "header"), [(401, "Authorization"), (407, "Proxy-Authorization")])
+def test_a_challenged_refresh_is_sent_again_with_credentials(status: int, header: str) -> None:
+    script = calling("Allow=UPDATE,INVITE,ACK,BYE Session-Expires=90;refresher=uac Require=timer")
+    script.run(
+        f"""
+        45.00  >  UPDATE cseq=2 branch=a
+        45.10  <  {status} UPDATE tag=x challenge
+        45.10  >  UPDATE cseq=3 branch=b
+        45.20  <  200 UPDATE tag=x Session-Expires=90;refresher=uac Require=timer
+        90.20  >  UPDATE cseq=4 branch=c
+        """
+    )
+    assert header in script.last("UPDATE", "3").headers
 
 
 def test_without_update_the_reinvite_repeats_the_offer_of_the_invite() -> None:
