@@ -45,8 +45,8 @@ class Replaces:
 
     @classmethod
     def at_peer(cls, dialog: DialogName) -> Replaces:
-        """How a third party names this dialog of ours to the peer of it (RFC 5589 section 7.1)."""
-        return cls(dialog.call_id, dialog.remote_tag, dialog.local_tag)
+        """How a third party names this dialog of ours to the peer of it (RFC 5589 section 7.1). One without a tag has 0."""
+        return cls(dialog.call_id, dialog.remote_tag or "0", dialog.local_tag or "0")
 
     def names(self, dialog: DialogName) -> bool:
         """Whether the header, come to us, means this dialog of ours. A tag of 0 is that of a peer without tags (RFC 3891 section 6.1)."""

@@ -304,7 +304,7 @@ class Transcript:
         dialog = self.legs[int(leg)].dialog
         if dialog is None:
             raise LookupError(leg)
-        return str(Replaces(dialog.call_id, dialog.local.tag or "", dialog.remote.tag or ""))
+        return str(Replaces(dialog.call_id, dialog.local.tag or "0", dialog.remote.tag or "0"))
 
     # -- ! ------------------------------------------------------------------------------------------------------------
 

@@ -80,7 +80,8 @@ class Spoilt(Transcript):
         self._collect()
         if mark == "<":
             data = None
-            with suppress(StopIteration, LookupError):  # There is nothing of ours that this would answer or replace.
+            # There is nothing of ours that this would answer or replace, or what would be replaced has a name that cannot be written.
+            with suppress(StopIteration, LookupError, MessageError):
                 data = self._message(words)
             if data is not None:
                 self._come(data)

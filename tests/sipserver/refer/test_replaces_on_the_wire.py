@@ -120,3 +120,10 @@ def test_names_as_the_peer_sees_them() -> None:
     assert there.names(DialogName("7@h", "theirs", "ours"))
     assert not there.names(ours)
     assert Replaces("7@h", "ours", "0").names(DialogName("7@h", "ours", ""))
+
+
+def test_a_peer_without_tags_is_named_by_0() -> None:
+    """RFC 3891 section 6.1: of a peer of RFC 2543, which has none."""
+    there = Replaces.at_peer(DialogName("c1", "ours", ""))
+    assert str(there) == "c1;to-tag=0;from-tag=ours"
+    assert Replaces("c1", "ours", "0").names(DialogName("c1", "ours", ""))
