@@ -8,11 +8,13 @@ RANKS = "ace|two|three|four|five|six|seven|eight|nine|ten|jack|queen|king|lady"
 SUITS = "clubs|hearts|diamonds|spades"
 DISTANCES = "one|two|three|four|five|six|seven|eight|nine|ten"
 END = {"say": "Thank you. Goodbye.", "end": True}
+TIMES = 3
+"""How often a question is asked again before the agent gives up."""
 
 
 def asking(question: str, phrases: list[str], again: str = "Please say that again.") -> dict[str, Any]:
     """A script of one question."""
-    ask = {"say": question, "listen": [{"hear": phrases, "go": "bye"}], "else": {"say": again, "times": 3}}
+    ask = {"say": question, "listen": [{"hear": phrases, "go": "bye"}], "else": {"say": again, "times": TIMES}}
     return {"start": "ask", "steps": {"ask": ask, "bye": END}}
 
 
