@@ -99,7 +99,9 @@ class EchoRows:
         share, power = self._explained(window, energy, sent, at)
         noise = NOISE * floor
         alike = (share >= TRACE) & ((1 - share) * energy <= (1 - KNOWN) * energy + noise)
-        echo: Bools = alike | ((power >= _FAINT) & (energy <= EXPECTED * self._gain[rows] * power + noise))
+        # Also where nothing was sent: a detector of speech believes in it for some frames more than there was any.
+        known = self._delay[rows] != _NO_DELAY
+        echo: Bools = alike | (known & (energy <= EXPECTED * self._gain[rows] * power + noise))
         self._learn(rows, share * energy, power, share >= KNOWN)
         self.judged += len(rows)
         unknown = self._turns(rows, np.flatnonzero(~echo))

@@ -21,7 +21,7 @@ from media.codecs.g711 import decode, encode
 from media.frames import FRAME_MS, LINE_RATE, LINE_SAMPLES, BargeIn, Codec, Ducked, Paused, Pcm, RtpFormat, RtpRemote
 from media.inprocess import InProcessPlane
 from media.rtp import RtpPacket
-from sipserver.bench.onsets import FAINT, detector_alone, loud_after, onset_of, spread
+from sipserver.bench.onsets import FAINT, THRESHOLD, detector_alone, loud_after, onset_of, spread
 from sipserver.bench.recordings import LEVEL, Recording, Sound, noise, recordings
 
 PEER = ("192.0.2.1", 4000)
@@ -49,8 +49,10 @@ class Scene:
     caller: str = ""
 
 
-def bench_bargein(folder: Path, rounds: int = 2) -> dict[str, Any]:
+def bench_bargein(folder: Path, rounds: int = 2, threshold: float = THRESHOLD) -> dict[str, Any]:
     """Stops by callers, with the time from the onset of speech (its first frame within 30 dB of the loudest), and by what is none.
+
+    `threshold`: the probability of speech above which a frame is speech, `frameActivationThreshold` of an agent.
 
     Returned: for each sound `stopped` and `of`; for callers at each loudness also `duck_ms` and `pause_ms`, from the onset at the
     mouth to the first packet that shows it. `callers`: the same of each voice, all loudnesses together, beside what the detector alone
@@ -60,19 +62,19 @@ def bench_bargein(folder: Path, rounds: int = 2) -> dict[str, Any]:
     agent = max(voices, key=lambda voice: len(voice.sound))
     callers = [voice for voice in voices if voice is not agent] or voices
     scenes = [scene for turn in range(rounds) for scene in _scenes(callers, np.random.default_rng(turn))]
-    heard = asyncio.run(_play(agent, scenes))
+    heard = asyncio.run(_play(agent, scenes, threshold))
     found: dict[str, Any] = {
         kind: figures([one for one in heard if one.scene.kind == kind])
         for kind in dict.fromkeys(s.kind for s in scenes)
     }
-    return found | {"callers": {caller.name: caller_figures(caller, heard) for caller in callers}}
+    return found | {"callers": {caller.name: caller_figures(caller, heard, threshold) for caller in callers}}
 
 
-def caller_figures(caller: Recording, heard: list[Heard]) -> dict[str, Any]:
+def caller_figures(caller: Recording, heard: list[Heard], threshold: float = THRESHOLD) -> dict[str, Any]:
     """Of one voice."""
     of_it = [one for one in heard if one.scene.caller == caller.name]
     return {
-        "detector_alone": detector_alone(caller.sound),
+        "detector_alone": detector_alone(caller.sound, threshold),
         "duck_ms": spread(_known(one.late(one.ducked) for one in of_it)),
         "pause_ms": spread(_known(one.late(one.paused) for one in of_it)),
         "loud_after_ms": loud_after(caller.sound),
@@ -95,7 +97,7 @@ def figures(heard: list[Heard]) -> dict[str, Any]:
 def _times(late: list[int | None]) -> dict[str, int] | None:
     """None where nothing happened."""
     known = sorted(ms for ms in late if ms is not None)
-    return {"p50": known[len(known) // 2], "worst": known[-1]} if known else None
+    return {"p50": known[len(known) // 2], "p95": known[len(known) * 19 // 20], "worst": known[-1]} if known else None
 
 
 @dataclass(slots=True)
@@ -147,13 +149,13 @@ def clicks(samples: int, chance: np.random.Generator) -> Sound:
     return made
 
 
-async def _play(agent: Recording, scenes: list[Scene]) -> list[Heard]:
+async def _play(agent: Recording, scenes: list[Scene], threshold: float) -> list[Heard]:
     plane = InProcessPlane(rows=len(scenes))
     lines = [_Line(await plane.during(plane.open(str(number), None)), scene) for number, scene in enumerate(scenes)]
     readers = [asyncio.create_task(line.read()) for line in lines]
     voice = _whole(np.resize(agent.sound, TICKS * LINE_SAMPLES)).reshape(-1, LINE_SAMPLES)
     for line in lines:
-        line.call.set_barge_in(BargeIn())
+        line.call.set_barge_in(BargeIn(threshold=threshold))
         await plane.during(line.call.connect(RtpRemote(*PEER), RtpFormat(Codec.PCMU, 0)))
     for number, line in enumerate(lines):
         line.begins = line.call.position() // LINE_SAMPLES

@@ -183,14 +183,18 @@ def concealment(
 def bargein(
     speech: Annotated[Path, typer.Argument(help="A folder of recorded speech (.wav).")],
     rounds: Annotated[int, typer.Option("--rounds", min=1, max=20, help="How often, each with other noises.")] = 2,
+    threshold: Annotated[
+        float | None, typer.Option(min=0.05, max=0.95, help="frameActivationThreshold of the agent; else its default.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """What stops the agent, and how soon: callers, coughs, clicks, noise, babble, and its own echo."""
     from sipserver.bench.bargein import bench_bargein
+    from sipserver.bench.onsets import THRESHOLD
     from sipserver.bench.recordings import NoRecordings
 
     try:
-        figures = bench_bargein(speech, rounds)
+        figures = bench_bargein(speech, rounds, THRESHOLD if threshold is None else threshold)
     except NoRecordings as error:
         raise fail(str(error)) from None
     _print(figures, as_json)

@@ -15,6 +15,7 @@ from sipserver.demo.receiver import Receiver
 from tests.load.plan import DAY, SCRIPT, UNDERSTOOD, WISH, Plan
 from tests.load.wire import CAN_CAPTURE, Outgoing, Streams
 from tests.peers.capture import FFPROBE, probed
+from tests.peers.ports import free_block
 from tests.peers.speech import spoken, timeline, write_mu_law
 from tests.peers.switchboard import FINAL, Line, Switchboard, captured
 
@@ -23,6 +24,8 @@ SECRET = "a secret of the load"
 QUESTION, ANSWER = 2.5, 4.0
 """Seconds that a caller leaves for the first question, and for each answer."""
 CALL_PATIENCE_MS = 30_000
+MANY = 100
+"""Calls, beyond which their ports begin at MEDIA_PORTS; those of fewer are a block that is free, so that two loads can run at once."""
 MEDIA_PORTS = 12000
 PAGE = 100
 RECORDINGS = 5
@@ -60,9 +63,10 @@ async def load(board: Switchboard, plan: Plan, folder: Path) -> Outcome:
         speech = await _speech(folder)
         counting = asyncio.create_task(_count(hooks, plan))
         outgoing = None
+        first = free_block(4 * plan.calls + 4) if plan.calls <= MANY else MEDIA_PORTS
         if CAN_CAPTURE:
-            outgoing = await stack.enter_async_context(Outgoing(folder / "load.pcapng", _ports(plan)))
-        tally_ = await _ring(board, line, plan, speech, folder)
+            outgoing = await stack.enter_async_context(Outgoing(folder / "load.pcapng", _ports(first, plan)))
+        tally_ = await _ring(board, line, plan, speech, folder, first)
         calls = await _finished(board.node, line, plan)
         webhooks = await counting
     return Outcome(
@@ -70,9 +74,9 @@ async def load(board: Switchboard, plan: Plan, folder: Path) -> Outcome:
     )
 
 
-def _ports(plan: Plan) -> str:
+def _ports(first: int, plan: Plan) -> str:
     """Those of all callers: SIPp takes four for each call, 10,000 at most."""
-    return f"{MEDIA_PORTS}-{MEDIA_PORTS + min(4 * plan.calls, 10_000) + 3}"
+    return f"{first}-{first + min(4 * plan.calls, 10_000) + 3}"
 
 
 async def _speech(folder: Path) -> str:
@@ -80,13 +84,13 @@ async def _speech(folder: Path) -> str:
     return write_mu_law(folder / "caller.ulaw", timeline([QUESTION, wish, ANSWER, day, ANSWER]))
 
 
-async def _ring(board: Switchboard, line: Line, plan: Plan, speech: str, folder: Path) -> Tally:
+async def _ring(board: Switchboard, line: Line, plan: Plan, speech: str, folder: Path, first_port: int) -> Tally:
     """SIPp's callers, one process. What it counts goes into the folder."""
     text = SCENARIO.read_text("utf-8").replace("@speech@", speech).replace("@patience@", str(CALL_PATIENCE_MS))
     (folder / SCENARIO.name).write_text(text)
     process = await asyncio.create_subprocess_exec(
         "sipp", board.sip, "-sf", SCENARIO.name, "-s", line.number, "-i", "127.0.0.1", "-mi", "127.0.0.1",
-        "-mp", str(MEDIA_PORTS),
+        "-mp", str(first_port),
         "-m", str(plan.calls), "-l", str(plan.at_once), "-r", str(max(1, round(plan.rate * 10))), "-rp", "10000",
         "-timeout", str(round(plan.seconds)), "-nostdin",
         "-trace_stat", "-stf", "stat.csv", "-fd", "1", "-trace_rtt", "-rtt_freq", "1", "-trace_err",

@@ -32,8 +32,8 @@ def test_what_is_told_of_a_kind() -> None:
     assert figures(heard) == {
         "stopped": 2,
         "of": 3,
-        "duck_ms": {"p50": 130, "worst": 130},
-        "pause_ms": {"p50": 210, "worst": 210},
+        "duck_ms": {"p50": 130, "p95": 130, "worst": 130},
+        "pause_ms": {"p50": 210, "p95": 210, "worst": 210},
     }
     assert figures([Heard(speech)]) == {"stopped": 0, "of": 1, "duck_ms": None, "pause_ms": None}
     assert figures([Heard(Scene("cough"), BEGINS, BEGINS)]) == {"stopped": 1, "of": 1}

@@ -127,3 +127,15 @@ def test_a_quiet_echo_of_the_first_words_stops_nothing_though_the_line_is_young(
     lines = Lines([(delay, -30) for delay in DELAYS], None, agent)
     asyncio.run(lines.run())
     assert [pauses(events) for events in lines.events] == [[]] * len(DELAYS)
+
+
+def test_our_own_voice_stops_nothing_where_it_is_dead_silent_between_words() -> None:
+    """As synthetic voices are: the detector hears speech for some frames after its end, where nothing was sent that could explain it."""
+    agent = recording("0870.wav", 2600)
+    frames = agent[: len(agent) // 160 * 160].reshape(-1, 160)
+    power = (frames**2).mean(axis=1)
+    frames[power < power.max() / 300] = 0
+    echoes = [(delay, level) for level in (-6, -12, -20, -30) for delay in DELAYS]
+    lines = Lines(echoes, None, agent)
+    asyncio.run(lines.run())
+    assert [pauses(events) for events in lines.events] == [[]] * len(echoes)
